@@ -1,0 +1,162 @@
+/**
+ * What one maillog line says, by kind: the closed union between parsing and everything after it. Times are
+ * microseconds since the epoch (a safe integer until 2255). Texts are verbatim; whether a stranger could have
+ * chosen them is said where it matters (I1).
+ */
+interface Common {
+  /** Time of the line; whole seconds where the log has no fraction. */
+  readonly atMicros: number;
+  /** The line's host field. */
+  readonly host: string;
+  /** `syslog_name`: what stands before the service in the tag. `postfix/submission/smtpd` is instance `postfix`. */
+  readonly instance: string;
+  /** The program's last component: `smtpd`, `qmgr`, `smtp` … */
+  readonly program: string;
+  readonly pid: number;
+}
+
+/** `smtpd: QID: client=…`: the first accepted RCPT of a transaction. The only record that can name an account. */
+export interface Acceptance extends Common {
+  readonly kind: 'acceptance';
+  readonly queueId: string;
+  readonly clientName: string;
+  readonly client: string;
+  readonly clientPort?: number;
+  readonly saslMethod?: string;
+  /** Absent without a login; an empty login is absent too (nobody). */
+  readonly login?: string;
+  /** The AUTH= parameter of MAIL FROM: chosen by a stranger. */
+  readonly saslSender?: string;
+  /** From XFORWARD: the ID on the sending host. */
+  readonly origQueueId?: string;
+}
+
+/** `pickup: QID: uid=N from=<…>`, with the old ID after `postsuper -r`. */
+export interface Pickup extends Common {
+  readonly kind: 'pickup';
+  readonly queueId: string;
+  readonly uid: number;
+  readonly sender: string;
+  readonly origId?: string;
+}
+
+/** `cleanup: QID: message-id=<…>` (also resent-message-id). Chosen by a stranger. */
+export interface MessageIdLine extends Common {
+  readonly kind: 'messageId';
+  readonly queueId: string;
+  readonly messageId: string;
+  readonly resent: boolean;
+}
+
+/** `qmgr: QID: from=<…>, size=N, nrcpt=N (queue active)`: the message exists. */
+export interface Queued extends Common {
+  readonly kind: 'queued';
+  readonly queueId: string;
+  readonly sender: string;
+  readonly sizeBytes: number;
+  readonly recipients: number;
+}
+
+/** `qmgr: QID: from=<…>, status=expired, returned to sender`. */
+export interface Expired extends Common {
+  readonly kind: 'expired';
+  readonly queueId: string;
+  readonly sender: string;
+}
+
+export type DeliveryStatus = 'sent' | 'deferred' | 'bounced' | 'expired' | 'undeliverable' | 'deliverable';
+
+/** A delivery agent's line about one recipient. `reply` is the remote's text: chosen by a stranger. */
+export interface Delivery extends Common {
+  readonly kind: 'delivery';
+  readonly queueId: string;
+  readonly recipient: string;
+  readonly origTo?: string;
+  /** `relay=NAME[ADDRESS]:PORT`; absent for `none`, `local`, … */
+  readonly remoteName?: string;
+  readonly remoteAddress?: string;
+  readonly remotePort?: number;
+  readonly delaySeconds: number;
+  readonly dsn?: string;
+  readonly status: DeliveryStatus;
+  /** Text between the outermost parentheses after the status. */
+  readonly reply: string;
+  /** ID in an Ok reply's `queued as ID`: a claim of the answering host, proven or dropped by correlation (I1). */
+  readonly queuedAs?: string;
+}
+
+/** `qmgr: QID: removed` (also postsuper's). */
+export interface Removed extends Common {
+  readonly kind: 'removed';
+  readonly queueId: string;
+}
+
+/** postsuper's per-message lines. */
+export interface Superseded extends Common {
+  readonly kind: 'superseded';
+  readonly queueId: string;
+  readonly act: 'held' | 'released' | 'requeued' | 'purged';
+}
+
+/** `bounce: QID: sender non-delivery notification: NEW`: NEW is no mail of the account. */
+export interface Notification extends Common {
+  readonly kind: 'notification';
+  readonly queueId: string;
+  readonly childId: string;
+}
+
+/** An access map, header check or milter put the mail on hold, rejected or discarded it. */
+export interface Action extends Common {
+  readonly kind: 'action';
+  readonly action: 'hold' | 'reject' | 'discard';
+  /** Absent for NOQUEUE. */
+  readonly queueId?: string;
+  readonly client?: string;
+  readonly text: string;
+}
+
+/** A failed AUTH. The name is whatever the client typed. */
+export interface AuthFailure extends Common {
+  readonly kind: 'authFailure';
+  readonly client: string;
+  readonly clientPort?: number;
+  readonly saslMethod?: string;
+  readonly login?: string;
+  readonly reason?: string;
+}
+
+export interface Connect extends Common {
+  readonly kind: 'connect' | 'disconnect';
+  readonly client: string;
+  readonly clientPort?: number;
+}
+
+export type LogRecord =
+  | Acceptance
+  | Pickup
+  | MessageIdLine
+  | Queued
+  | Expired
+  | Delivery
+  | Removed
+  | Superseded
+  | Notification
+  | Action
+  | AuthFailure
+  | Connect;
+
+/** Every line is one of the three, and all are counted (I8). */
+export type Parsed =
+  | { readonly ok: LogRecord }
+  /** A line of no interest; `ignored` names the kind: `anvil`, `postscreen`, `foreign`, `warning`, … */
+  | { readonly ignored: string }
+  /** Looks like ours and cannot be read; the reason names what and where. */
+  | { readonly malformed: string };
+
+/** How to read times that say less than an instant. */
+export interface TimeContext {
+  /** IANA zone for stamps without one. */
+  readonly zone: string;
+  /** RFC 3164 stamps have no year: the year that puts the line nearest to this instant is taken. */
+  readonly nearMicros: number;
+}

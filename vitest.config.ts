@@ -1,0 +1,23 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    reporters: ['default', './test/reporter.ts'],
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['{shared,functions,hub,agent,cli,cdk,test}/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'postfix',
+          include: ['{agent,test}/**/*.postfix.ts'],
+          fileParallelism: false,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
