@@ -5,12 +5,15 @@ export default defineConfig({
     maxWorkers: 2,
     reporters: ['default', './test/reporter.ts'],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['{shared,functions,hub,agent,cli,cdk,test}/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'unit', include: ['{shared,functions,hub,agent,cli,cdk,lab,test}/**/*.test.ts'] },
+      },
       {
         extends: true,
         test: {
           name: 'postfix',
-          include: ['{agent,test}/**/*.postfix.ts'],
+          include: ['{agent,lab,test}/**/*.postfix.ts'],
           fileParallelism: false,
           maxWorkers: 1,
           sequence: { groupOrder: 1 },

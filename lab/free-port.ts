@@ -1,0 +1,21 @@
+import { createServer } from 'node:net';
+
+/**
+ * A TCP port that is free on `address` now. Taken below the kernel's ephemeral range (32768 up), so that no outgoing
+ * connection of another test grabs it before the caller binds it.
+ */
+export async function freePort(address: string): Promise<number> {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const port = 12_000 + Math.floor(Math.random() * 20_000);
+    if (await binds(address, port)) return port;
+  }
+  throw new Error(`no free port found on ${address}`);
+}
+
+function binds(address: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, address, () => server.close(() => resolve(true)));
+  });
+}
