@@ -63,8 +63,10 @@ export const commandOrder = z.strictObject({
   accountRule: accountRule.optional(),
   /** Increases per (relay, account); gaps allowed, lower refused. */
   number: z.int().positive(),
+  /** Exec waits until a desired state of at least this generation is in force: a release must not be held again. */
+  requiresGeneration: z.int().nonnegative(),
   selection: selection.optional(),
-  /** Derived messages of the account, which only the hub's links know: `[instance, queueId, parentQueueId]`. */
+  /** Derived messages of the account, which only the hub's links know: `[instance, queueId]`. */
   derivedIds: z
     .array(z.tuple([z.string().max(255), z.string().max(32)]))
     .max(5000)

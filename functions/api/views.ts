@@ -1,0 +1,81 @@
+import { HTTPException } from 'hono/http-exception';
+import type { Containment, Finding } from '../../shared/decide/finding.ts';
+import { dayOf } from '../../shared/store/keys.ts';
+import type { AccountOnRelay } from '../../shared/store/relays.ts';
+import type { Deps } from '../deps.ts';
+
+/** What people see. Every list is bounded: findings by days, relays by enrolment. */
+
+export interface RelayView {
+  readonly relay: string;
+  readonly enrolledAt: number;
+  /** Hub time, ms; absent before the first heartbeat. */
+  readonly heardAt?: number;
+  readonly clockOffsetMs?: number;
+  readonly instances: readonly string[];
+  /** True while what is in force there equals what we want. */
+  readonly converged: boolean;
+}
+
+export interface Overview {
+  readonly relays: { readonly enrolled: number; readonly silent: number };
+  readonly findings: { readonly open: number; readonly contained: number; readonly confirmed: number };
+  readonly containments: readonly Containment[];
+}
+
+export interface FindingView {
+  readonly finding: Finding;
+  readonly containment?: Containment;
+  /** What each relay has proven. */
+  readonly relays: readonly AccountOnRelay[];
+}
+
+const silentMs = 3 * 60_000;
+const dayMs = 86_400_000;
+
+export async function listRelays(deps: Deps): Promise<RelayView[]> {
+  const registered = await deps.relays.list();
+  return Promise.all(
+    registered.map(async ({ relay, enrolledAt }): Promise<RelayView> => {
+      const status = await deps.relays.status(relay);
+      const { issued } = await deps.relays.issued(relay);
+      if (status === undefined) return { relay, enrolledAt, instances: [], converged: false };
+      return {
+        relay,
+        enrolledAt,
+        heardAt: status.heardAt,
+        clockOffsetMs: status.clockOffsetMs,
+        instances: status.heartbeat.instances.map(({ name }) => name),
+        converged: issued.generation === 0 || status.heartbeat.desired.digest === issued.digest,
+      };
+    }),
+  );
+}
+
+export async function listFindings(deps: Deps, days: number): Promise<Finding[]> {
+  const now = deps.nowMs();
+  const found: Finding[] = [];
+  for (let day = 0; day < days; day++) found.push(...(await deps.findings.ofDay(dayOf(now - day * dayMs))));
+  return found;
+}
+
+export async function findingDetail(deps: Deps, id: string): Promise<FindingView> {
+  const read = await deps.findings.get(id);
+  if (read === undefined) throw new HTTPException(404, { message: `no finding ${id}` });
+  const { account } = read.value;
+  const containment = await deps.findings.containmentOf(account);
+  const relays = (await deps.relays.accountOnRelays(account)).filter((each) => each.findingId === id);
+  return { finding: read.value, relays, ...(containment?.findingId === id && { containment }) };
+}
+
+export async function overview(deps: Deps): Promise<Overview> {
+  const relays = await listRelays(deps);
+  const findings = await listFindings(deps, 7);
+  const silent = relays.filter(({ heardAt }) => heardAt === undefined || deps.nowMs() - heardAt > silentMs).length;
+  const inState = (state: Finding['state']): number => findings.filter((finding) => finding.state === state).length;
+  return {
+    relays: { enrolled: relays.length, silent },
+    findings: { open: inState('open'), contained: inState('contained'), confirmed: inState('confirmed') },
+    containments: await deps.findings.containments(),
+  };
+}

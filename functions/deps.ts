@@ -1,0 +1,58 @@
+import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { AccountRule } from '../shared/account/account.ts';
+import type { KeyedHash } from '../shared/correlate/collect.ts';
+import type { Rule } from '../shared/decide/rules.ts';
+import type { FindingStore } from '../shared/store/findings.ts';
+import type { Outbox } from '../shared/store/outbox.ts';
+import type { PartStore } from '../shared/store/parts.ts';
+import type { RelayStore } from '../shared/store/relays.ts';
+import type { SweepStore } from '../shared/store/sweep.ts';
+import type { Signer } from '../shared/wire/jws.ts';
+
+/** A structured logger; pino and Powertools' Logger both fit behind it. */
+export interface Log {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What the functions work with. The hub and each Lambda build it once; nothing else knows where it runs. */
+export interface Deps {
+  readonly parts: PartStore;
+  readonly findings: FindingStore;
+  readonly relays: RelayStore;
+  readonly outbox: Outbox;
+  readonly sweeps: SweepStore;
+  readonly sqs: SQSClient;
+  readonly queues: { readonly dispatch: string; readonly dead: string };
+  readonly signer: Signer;
+  readonly rules: readonly Rule[];
+  readonly accountRule: AccountRule;
+  readonly hash: KeyedHash;
+  readonly log: Log;
+  readonly nowMs: () => number;
+  /** A short unique id: six or more characters of [a-z0-9]. */
+  readonly newId: () => string;
+  readonly sleep: (ms: number) => Promise<void>;
+}
+
+/** Tells dispatch that the outbox has something. A lost nudge costs seconds: the sweep sends another. */
+export async function nudge(deps: Deps): Promise<void> {
+  await deps.sqs.send(
+    new SendMessageCommand({ QueueUrl: deps.queues.dispatch, MessageBody: '{"v":1,"kind":"drain"}' }),
+  );
+}
+
+/** SQS refuses some characters, and 1 MiB; a dead letter must always be accepted. */
+const maxDeadLetterBytes = 256 * 1024;
+
+/**
+ * Puts input that cannot be processed aside with its reason, for a person to look at; its batch goes on (I8). The body
+ * is base64, because it may hold anything.
+ */
+export async function deadLetter(deps: Deps, reason: string, source: string, body: string): Promise<void> {
+  const bytes = Buffer.from(body).subarray(0, maxDeadLetterBytes);
+  const letter = { v: 1, reason, source, at: deps.nowMs(), body: bytes.toString('base64') };
+  deps.log.warn({ reason, source }, 'input set aside as a dead letter');
+  await deps.sqs.send(new SendMessageCommand({ QueueUrl: deps.queues.dead, MessageBody: JSON.stringify(letter) }));
+}

@@ -1,0 +1,34 @@
+import { canonicalAccount } from '../../shared/account/account.ts';
+import type { Part } from '../../shared/correlate/facts.ts';
+import { type Deps, nudge } from '../deps.ts';
+import { judgeAccount } from '../judge.ts';
+
+/** An account with fewer submissions in one batch is left to the sweep. */
+const suspectSubmissions = 2;
+
+/** First step of detection: what one relay's batch already shows, decided at once. */
+export async function detectIn(deps: Deps, part: Part, sentAt: number): Promise<void> {
+  const accounts = new Map<string, { logins: Set<string>; times: number[] }>();
+  for (const { facts } of part.traces) {
+    for (const fact of facts) {
+      if (fact.kind !== 'accepted' || fact.login === undefined) continue;
+      const account = canonicalAccount(fact.login, deps.accountRule);
+      if (account === undefined) continue;
+      const known = accounts.get(account) ?? { logins: new Set<string>(), times: [] };
+      known.logins.add(fact.login);
+      known.times.push(fact.atMicros);
+      accounts.set(account, known);
+    }
+  }
+  const contained = new Map((await deps.findings.containments()).map((each) => [each.account, each]));
+  for (const [account, { logins, times }] of accounts) {
+    const containment = contained.get(account);
+    if (containment === undefined && times.length < suspectSubmissions) continue;
+    const unknown = [...logins].filter((login) => containment !== undefined && !containment.logins.includes(login));
+    if (containment !== undefined && unknown.length > 0 && containment.logins.length < 100) {
+      await deps.findings.addLogins(containment, unknown, deps.nowMs(), deps.newId());
+      await nudge(deps);
+    }
+    await judgeAccount(deps, { account, logins: [...logins], relays: [part.relay], times, sentAt, containment });
+  }
+}

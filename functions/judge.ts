@@ -1,0 +1,176 @@
+import { canonicalAccount } from '../shared/account/account.ts';
+import { type Message, messagesOf } from '../shared/correlate/lives.ts';
+import { advance, type Containment, type Finding } from '../shared/decide/finding.ts';
+import { judge, type Rule } from '../shared/decide/rules.ts';
+import { recipientsOf, type Signal, type Window, windowMicros, within } from '../shared/detect/window.ts';
+import { type AccountFinding, findingId } from '../shared/store/findings.ts';
+import { type Deps, nudge } from './deps.ts';
+
+export interface Suspect {
+  readonly account: string;
+  readonly logins: readonly string[];
+  /** Whose parts to read. */
+  readonly relays: readonly string[];
+  /** Log times (µs) at which to look: when the account's messages of this batch were accepted. */
+  readonly times: readonly number[];
+  /** Hub time (ms) of the batch; parts sent around it are read. */
+  readonly sentAt: number;
+  readonly containment: Containment | undefined;
+}
+
+/** Input older than this may open a finding, but contains nothing: the burst is over, a person decides. */
+const tooOldToContainMicros = 4 * 3600 * 1_000_000;
+/** Queues and clocks: how much wider than the window the parts are read. */
+const slackMs = 2 * 60_000;
+
+/** Recounts an account exactly from parts, asks the rules, and saves what follows. */
+export async function judgeAccount(deps: Deps, suspect: Suspect): Promise<void> {
+  const current = await deps.findings.ofAccount(suspect.account);
+  // A finding in force is joined only by what got past its containment: a storm costs one read a batch (I10).
+  const open = current.open?.value;
+  if (
+    open !== undefined &&
+    suspect.containment === undefined &&
+    open.response !== 'observe' &&
+    open.response !== 'notify'
+  )
+    return;
+  const window = await windowOf(deps, suspect, current.endedAt);
+  for (const nowMicros of checkpoints(suspect.times)) {
+    const verdict = judge(window, deps.rules, nowMicros);
+    if (verdict === undefined) continue;
+    const escaped = verdict.signals.some((signal) => signal.detection === 'afterContainment');
+    if (current.open !== undefined && !escaped) return;
+    const saved =
+      current.open === undefined
+        ? await openFinding(deps, suspect, current, window, verdict, nowMicros)
+        : await reopen(
+            deps,
+            suspect,
+            current.open.value,
+            current.open.version,
+            current.accountVersion,
+            verdict.signals,
+          );
+    // Somebody else was quicker: the finding is there, which is all that matters.
+    if (saved) await nudge(deps);
+    return;
+  }
+}
+
+/** The end of each minute in which something was accepted, so that a late batch is judged as it happened. */
+function checkpoints(times: readonly number[]): number[] {
+  const minute = 60_000_000;
+  const newest = Math.max(...times);
+  const ends = new Set(times.map((at) => Math.min(newest, (Math.floor(at / minute) + 1) * minute)));
+  return [...ends].sort((a, b) => a - b);
+}
+
+async function windowOf(deps: Deps, suspect: Suspect, endedAt: number | undefined): Promise<Window> {
+  const from = suspect.sentAt - windowMicros / 1000 - slackMs;
+  const parts = [];
+  for (const relay of suspect.relays) {
+    for await (const part of deps.parts.newestFirst(relay, from, suspect.sentAt + slackMs)) parts.push(part);
+  }
+  const messages = messagesOf(parts)
+    .filter((message) => isOf(deps, suspect.account, message))
+    .filter((message) => endedAt === undefined || message.acceptedAtMicros > endedAt * 1000)
+    .sort((a, b) => a.acceptedAtMicros - b.acceptedAtMicros);
+  return { account: suspect.account, messages, containedSinceMicros: await containedSince(deps, suspect) };
+}
+
+function isOf(deps: Deps, account: string, message: Message): boolean {
+  return message.login !== undefined && canonicalAccount(message.login, deps.accountRule) === account;
+}
+
+async function containedSince(deps: Deps, suspect: Suspect): Promise<Map<string, number>> {
+  const findingId = suspect.containment?.findingId;
+  if (findingId === undefined) return new Map();
+  const states = (await deps.relays.accountOnRelays(suspect.account)).filter((state) => state.findingId === findingId);
+  return new Map(states.flatMap(({ relay, since }) => (since === undefined ? [] : [[relay, since * 1000]])));
+}
+
+async function openFinding(
+  deps: Deps,
+  { account, logins }: Suspect,
+  current: AccountFinding,
+  window: Window,
+  { rule, signals }: { rule: Rule; signals: readonly Signal[] },
+  nowMicros: number,
+): Promise<boolean> {
+  const now = deps.nowMs();
+  const counted = within(window, 10, nowMicros);
+  const evidence = signals.map((signal) => signal.evidence);
+  const detail = `${rule.title}: ${evidence.join('; ')}`;
+  const tooOld = nowMicros < now * 1000 - tooOldToContainMicros;
+  const response = tooOld ? 'notify' : rule.response;
+  const finding: Finding = {
+    id: findingId(now, deps.newId()),
+    account,
+    state: 'open',
+    severity: rule.severity,
+    rule: rule.id,
+    response,
+    openedAt: now,
+    messagesBeforeOpen: counted.length,
+    recipientsBeforeOpen: recipientsOf(counted),
+    evidence,
+    logins: [...new Set([...logins, ...window.messages.flatMap(({ login }) => login ?? [])])].slice(0, 100),
+    relays: [...new Set(window.messages.map((message) => message.relay))],
+    history: [{ at: now, actor: 'hub', what: 'opened', detail }],
+  };
+  const contains = response === 'quarantine' || response === 'block';
+  const containment: Containment | undefined = contains
+    ? {
+        account,
+        mode: response,
+        findingId: finding.id,
+        reason: detail.slice(0, 1000),
+        actor: 'hub',
+        since: now,
+        until: now + rule.durationHours * 3_600_000,
+        logins: finding.logins,
+        released: [],
+      }
+    : undefined;
+  deps.log.warn({ account, finding: finding.id, rule: rule.id, response, messages: counted.length }, detail);
+  return deps.findings.save({
+    finding,
+    version: 0,
+    accountVersion: current.accountVersion,
+    ...(containment !== undefined && { containment }),
+    outbox: contains ? containOrders(account, finding.id) : [],
+    audit: { at: now, actor: 'hub', what: 'opened', subject: finding.id, detail: `${account}: ${response}` },
+    id: deps.newId(),
+  });
+}
+
+/** New mail got past the containment: the same steps once more, and loudly. */
+function reopen(
+  deps: Deps,
+  { account }: Suspect,
+  finding: Finding,
+  version: number,
+  accountVersion: number,
+  signals: readonly Signal[],
+): Promise<boolean> {
+  const now = deps.nowMs();
+  const detail = signals.find((signal) => signal.detection === 'afterContainment')?.evidence ?? '';
+  const last = finding.history.findLast((entry) => entry.what === 'escaped');
+  // One repetition a half-minute is enough: the relay needs time to act on the last one.
+  if (last !== undefined && now - last.at < 30_000) return Promise.resolve(false);
+  deps.log.error({ account, finding: finding.id }, `containment leaks: ${detail}`);
+  return deps.findings.save({
+    finding: advance(finding, { at: now, actor: 'hub', what: 'escaped', detail }),
+    version,
+    accountVersion,
+    outbox: containOrders(account, finding.id),
+    audit: { at: now, actor: 'hub', what: 'escaped', subject: finding.id, detail },
+    id: deps.newId(),
+  });
+}
+
+/** What makes a containment real on the relays: the desired state holds, the kick ends what is connected. */
+function containOrders(account: string, findingId: string) {
+  return [{ kind: 'desired' }, { kind: 'command', act: 'kick', account, findingId, actor: 'hub' }] as const;
+}

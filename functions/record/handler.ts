@@ -1,0 +1,42 @@
+import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch';
+import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import * as z from 'zod';
+import { type ReportMessage, reportMessage } from '../../shared/wire/events.ts';
+import { type Deps, deadLetter } from '../deps.ts';
+import { senderFault } from '../sender.ts';
+import { recordHeartbeat } from './heartbeat.ts';
+import { recordProofs, recordResult } from './result.ts';
+
+/** What relays report: heartbeats, snapshots, results of orders, proofs. Every write overwrites with the same. */
+export const record =
+  (deps: Deps) =>
+  (event: SQSEvent): Promise<SQSBatchResponse> =>
+    processPartialResponse(event, (each: SQSRecord) => recordReport(deps, each), new BatchProcessor(EventType.SQS), {
+      throwOnFullBatchFailure: false,
+    });
+
+async function recordReport(deps: Deps, sqs: SQSRecord): Promise<void> {
+  const decoded = decode(sqs.body);
+  if ('fault' in decoded) return deadLetter(deps, decoded.fault, 'reports', sqs.body);
+  const fault = await senderFault(deps, sqs, decoded.relay);
+  if (fault !== undefined) return deadLetter(deps, fault, 'reports', sqs.body);
+  switch (decoded.kind) {
+    case 'heartbeat':
+      return recordHeartbeat(deps, decoded, Number(sqs.attributes.SentTimestamp));
+    case 'snapshot':
+      return deps.relays.saveSnapshot(decoded);
+    case 'result':
+      return recordResult(deps, decoded);
+    case 'proof':
+      return recordProofs(deps, decoded.relay, decoded.at, decoded.proofs);
+  }
+}
+
+function decode(body: string): ReportMessage | { readonly fault: string } {
+  try {
+    const parsed = reportMessage.safeParse(JSON.parse(body));
+    return parsed.success ? parsed.data : { fault: `no report: ${z.prettifyError(parsed.error)}` };
+  } catch (error) {
+    return { fault: `no report: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}

@@ -1,0 +1,13 @@
+import type { SQSRecord } from 'aws-lambda';
+import type { Deps } from './deps.ts';
+
+/**
+ * Why a message may not speak for the relay it names; undefined if it may. SQS tells the principal that sent it, and
+ * enrolment bound that to one relay (I9).
+ */
+export async function senderFault(deps: Deps, record: SQSRecord, relay: string): Promise<string | undefined> {
+  const registered = await deps.relays.get(relay);
+  if (registered === undefined) return `relay ${relay} is not enrolled`;
+  const sender = record.attributes.SenderId;
+  return sender === registered.senderId ? undefined : `sent by ${sender}, which may not speak for relay ${relay}`;
+}

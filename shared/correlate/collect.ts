@@ -1,0 +1,125 @@
+import type { LogRecord, Parsed } from '../parse/record.ts';
+import { replyClass } from '../parse/reply.ts';
+import type { Fact, Part } from './facts.ts';
+
+/** Keyed hash of a text that a stranger chose; short, and only good for equality. */
+export type KeyedHash = (text: string) => string;
+
+/** Gathers the facts of one relay's lines into a part. Lines may come in any order. */
+export class PartCollector {
+  readonly #relay: string;
+  readonly #hash: KeyedHash;
+  readonly #oldestMicros: number;
+  readonly #facts = new Map<string, { instance: string; queueId: string; facts: Fact[] }>();
+  readonly #ignored: Record<string, number> = {};
+  #parsed = 0;
+  #malformed = 0;
+  #tooLate = 0;
+
+  /** `oldestMicros`: what is older is counted as too late and adds no fact (the parts' retention). */
+  constructor(relay: string, hash: KeyedHash, oldestMicros: number) {
+    this.#relay = relay;
+    this.#hash = hash;
+    this.#oldestMicros = oldestMicros;
+  }
+
+  add(parsed: Parsed): void {
+    if ('ignored' in parsed) {
+      this.#ignored[parsed.ignored] = (this.#ignored[parsed.ignored] ?? 0) + 1;
+    } else if ('malformed' in parsed) {
+      this.#malformed += 1;
+    } else if (parsed.ok.atMicros < this.#oldestMicros) {
+      this.#tooLate += 1;
+    } else {
+      this.#parsed += 1;
+      this.#collect(parsed.ok);
+    }
+  }
+
+  part(): Part {
+    return {
+      relay: this.#relay,
+      counts: {
+        parsed: this.#parsed,
+        malformed: this.#malformed,
+        ignored: { ...this.#ignored },
+        tooLate: this.#tooLate,
+      },
+      traces: [...this.#facts.values()],
+    };
+  }
+
+  #collect(record: LogRecord): void {
+    const fact = factOf(record, this.#hash);
+    if (fact !== undefined) this.#add(record.instance, fact.queueId, fact.fact);
+  }
+
+  #add(instance: string, queueId: string, fact: Fact): void {
+    const key = `${instance}\0${queueId}`;
+    const trace = this.#facts.get(key);
+    if (trace === undefined) this.#facts.set(key, { instance, queueId, facts: [fact] });
+    else trace.facts.push(fact);
+  }
+}
+
+/** The fact that a record states, and about which ID; undefined where it states none that anybody counts. */
+export function factOf(record: LogRecord, hash: KeyedHash): { queueId: string; fact: Fact } | undefined {
+  const { atMicros } = record;
+  switch (record.kind) {
+    case 'acceptance': {
+      const { client, login, origQueueId } = record;
+      const fact = { kind: 'accepted', atMicros, client, ...defined({ login, origQueueId }) } as const;
+      return { queueId: record.queueId, fact };
+    }
+    case 'pickup': {
+      const fact = { kind: 'picked', atMicros, sender: record.sender, ...defined({ origId: record.origId }) } as const;
+      return { queueId: record.queueId, fact };
+    }
+    case 'messageId':
+      // An empty message-id is shared by strangers: it identifies nothing.
+      if (record.messageId === '' || record.resent) return undefined;
+      return { queueId: record.queueId, fact: { kind: 'messageId', atMicros, hash: hash(record.messageId) } };
+    case 'queued': {
+      const { sender, sizeBytes, recipients } = record;
+      return { queueId: record.queueId, fact: { kind: 'queued', atMicros, sender, sizeBytes, recipients } };
+    }
+    case 'delivery': {
+      const { status, remoteAddress, queuedAs } = record;
+      const child =
+        queuedAs === undefined || remoteAddress === undefined
+          ? undefined
+          : { address: remoteAddress, queueId: queuedAs };
+      const fact = {
+        kind: 'outcome',
+        atMicros,
+        recipient: hash(record.recipient.toLowerCase()),
+        status,
+        reply: replyClass(status, record.dsn, record.reply),
+        ...defined({ remote: record.remoteName ?? remoteAddress, child }),
+      } as const;
+      return { queueId: record.queueId, fact };
+    }
+    case 'expired':
+      return undefined;
+    case 'removed':
+      return { queueId: record.queueId, fact: { kind: 'removed', atMicros } };
+    case 'superseded':
+      return { queueId: record.queueId, fact: { kind: record.act, atMicros } };
+    case 'notification':
+      return { queueId: record.childId, fact: { kind: 'notice', atMicros } };
+    case 'action':
+      if (record.queueId === undefined || record.action !== 'hold') return undefined;
+      return { queueId: record.queueId, fact: { kind: 'held', atMicros } };
+    case 'authFailure':
+    case 'connect':
+    case 'disconnect':
+      return undefined;
+  }
+}
+
+/** Leaves out undefined members, so that facts compare and pack without them. */
+function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}

@@ -1,0 +1,117 @@
+import type { Message } from './lives.ts';
+
+/**
+ * Derived attribution: a message that a content filter, a next relay or a requeue made from an account's message.
+ * A reply's `queued as ID` and XFORWARD's `orig_queue_id` are claims; a claim counts only where the host that made it
+ * is ours, judged by its bracketed address, and the child's own record agrees (I1).
+ */
+export interface Attribution {
+  readonly message: Message;
+  readonly login: string;
+  readonly how: 'direct' | 'derived';
+}
+
+/** The relay that answers at an address as seen from `from`; undefined where the address is not ours. */
+export type OwnHost = (address: string, from: string) => string | undefined;
+
+/** Loopback is the logging relay itself; all else comes from registered addresses. */
+export function ownHosts(addresses: ReadonlyMap<string, string>): OwnHost {
+  return (address, from) => addresses.get(address) ?? (isLoopback(address) ? from : undefined);
+}
+
+export function isLoopback(address: string): boolean {
+  return address === '::1' || /^127\.\d+\.\d+\.\d+$/.test(address);
+}
+
+const agreeMicros = 2_000_000;
+
+/**
+ * Every message that belongs to a login, directly or over any number of hops.
+ *
+ * A child agrees when it was accepted between the parent's queueing and the link line (± 2 s) and both message-ids,
+ * where known, are equal. If two children agree, neither links; a child with a login of its own is never taken over.
+ */
+export function attribute(messages: readonly Message[], ownHost: OwnHost): Attribution[] {
+  const byId = new Map<string, Message[]>();
+  for (const message of messages) append(byId, `${message.relay}\0${message.queueId}`, message);
+  const parentOf = new Map<Message, Message>();
+  const contested = new Set<Message>();
+  const link = (parent: Message, child: Message): void => {
+    const known = parentOf.get(child);
+    if (known !== undefined && known !== parent) contested.add(child);
+    parentOf.set(child, parent);
+  };
+
+  for (const parent of messages) {
+    for (const outcome of parent.outcomes) {
+      if (outcome.child === undefined) continue;
+      const relay = ownHost(outcome.child.address, parent.relay);
+      if (relay === undefined) continue;
+      const agreeing = (byId.get(`${relay}\0${outcome.child.queueId}`) ?? []).filter((child) =>
+        agrees(parent, child, outcome.atMicros),
+      );
+      const [only] = agreeing;
+      if (agreeing.length === 1 && only !== undefined) link(parent, only);
+    }
+  }
+  for (const child of messages) {
+    const claimed = child.origQueueId ?? child.origId;
+    if (claimed === undefined) continue;
+    // origId is pickup's own word about the same instance; orig_queue_id comes over SMTP from a client.
+    const relay =
+      child.origId !== undefined
+        ? child.relay
+        : child.client === undefined
+          ? undefined
+          : ownHost(child.client, child.relay);
+    if (relay === undefined) continue;
+    const agreeing = (byId.get(`${relay}\0${claimed}`) ?? []).filter((parent) =>
+      child.origId !== undefined
+        ? parent.instance === child.instance &&
+          parent !== child &&
+          parent.acceptedAtMicros <= child.acceptedAtMicros + agreeMicros
+        : agrees(parent, child, child.acceptedAtMicros),
+    );
+    const parent = agreeing.at(-1);
+    if (parent !== undefined && (agreeing.length === 1 || child.origId !== undefined)) link(parent, child);
+  }
+
+  return messages.flatMap((message): Attribution[] => {
+    if (message.login !== undefined) return [{ message, login: message.login, how: 'direct' }];
+    const root = rootOf(message, parentOf, contested);
+    return root?.login === undefined || message.notice ? [] : [{ message, login: root.login, how: 'derived' }];
+  });
+}
+
+function agrees(parent: Message, child: Message, linkedAtMicros: number): boolean {
+  if (child === parent || child.login !== undefined || child.notice) return false;
+  const from = parent.queuedAtMicros ?? parent.acceptedAtMicros;
+  if (child.acceptedAtMicros < from - agreeMicros || child.acceptedAtMicros > linkedAtMicros + agreeMicros)
+    return false;
+  return (
+    parent.messageIdHash === undefined ||
+    child.messageIdHash === undefined ||
+    parent.messageIdHash === child.messageIdHash
+  );
+}
+
+function rootOf(
+  message: Message,
+  parentOf: ReadonlyMap<Message, Message>,
+  contested: ReadonlySet<Message>,
+): Message | undefined {
+  const seen = new Set<Message>();
+  for (let at: Message | undefined = message; at !== undefined; at = parentOf.get(at)) {
+    // A contested child or a ring of claims is nobody's.
+    if (contested.has(at) || seen.has(at)) return undefined;
+    if (at.login !== undefined) return at;
+    seen.add(at);
+  }
+  return undefined;
+}
+
+function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}

@@ -1,0 +1,159 @@
+import { longIdMicros } from '../parse/queue-id.ts';
+import type { Fact, Part, Trace } from './facts.ts';
+
+type Outcome = Extract<Fact, { kind: 'outcome' }>;
+
+/**
+ * One message: the union of what is known about one life of a queue ID (I3: identity is relay, instance, queue ID,
+ * life; never the ID alone).
+ */
+export interface Message {
+  readonly relay: string;
+  readonly instance: string;
+  readonly queueId: string;
+  /** Names the life: the time inside a long ID, else of the `client=` or pickup line, else of the first line seen. */
+  readonly acceptedAtMicros: number;
+  readonly login?: string;
+  readonly client?: string;
+  readonly sender?: string;
+  readonly sizeBytes?: number;
+  readonly recipients?: number;
+  readonly messageIdHash?: string;
+  readonly origQueueId?: string;
+  /** From pickup after `postsuper -r`: the ID before, on the same instance. */
+  readonly origId?: string;
+  /** First `queue active`: from then on it is a message for certain. */
+  readonly queuedAtMicros?: number;
+  readonly heldAtMicros?: number;
+  readonly removedAtMicros?: number;
+  /** A delivery notice of the relay itself. */
+  readonly notice: boolean;
+  readonly outcomes: readonly Outcome[];
+}
+
+/** A `client=` line alone is no message yet: RSET or a dropped DATA leaves it too. */
+export function isMessage(message: Message): boolean {
+  return (
+    !message.notice &&
+    (message.queuedAtMicros !== undefined || message.heldAtMicros !== undefined || message.outcomes.length > 0)
+  );
+}
+
+/** Two records of one ID on one instance within this span are one life. Log stamps may be whole seconds. */
+const sameLifeMicros = 1_000_000;
+
+/** All messages in the union of some parts; order and repetition of the parts do not matter. */
+export function messagesOf(parts: Iterable<Part>): Message[] {
+  const union = new Map<string, { relay: string; instance: string; queueId: string; facts: Fact[] }>();
+  for (const part of parts) {
+    for (const trace of part.traces) {
+      const key = `${part.relay}\0${trace.instance}\0${trace.queueId}`;
+      const known = union.get(key);
+      if (known === undefined) union.set(key, { relay: part.relay, ...trace, facts: [...trace.facts] });
+      else known.facts.push(...trace.facts);
+    }
+  }
+  return [...union.values()].flatMap((trace) => livesOf(trace.relay, trace));
+}
+
+/** The lives of one queue ID. Facts may be repeated and in any order; the result is the same. */
+export function livesOf(relay: string, trace: Trace): Message[] {
+  const facts = [...trace.facts].sort(byTime);
+  const encoded = longIdMicros(trace.queueId);
+  if (encoded !== undefined) return [fold(relay, trace, encoded, facts)];
+  const starts = startsOf(facts);
+  const first = facts[0];
+  // Facts that precede every start tell of a life whose beginning was not seen.
+  if (first !== undefined && (starts[0] === undefined || first.atMicros < starts[0])) starts.unshift(first.atMicros);
+  const lives = starts.map((start): Life => ({ start, facts: [], ended: false }));
+  for (const fact of facts) {
+    let at = lives.findLastIndex(({ start }) => start <= fact.atMicros);
+    const ends = fact.kind === 'removed' || fact.kind === 'purged' || fact.kind === 'requeued';
+    // An ID is free before it names another message: where stamps are whole seconds, an end in the very second of the
+    // next start is the end of the life before.
+    if (ends && lives[at]?.start === fact.atMicros && lives[at - 1]?.ended === false) at -= 1;
+    const life = lives[at];
+    if (life === undefined) continue;
+    life.facts.push(fact);
+    if (ends) life.ended = true;
+  }
+  return lives.map((life) => fold(relay, trace, life.start, life.facts));
+}
+
+interface Life {
+  readonly start: number;
+  readonly facts: Fact[];
+  ended: boolean;
+}
+
+function startsOf(facts: readonly Fact[]): number[] {
+  const starts: number[] = [];
+  for (const fact of facts) {
+    if (fact.kind !== 'accepted' && fact.kind !== 'picked') continue;
+    const last = starts.at(-1);
+    if (last === undefined || fact.atMicros - last > sameLifeMicros) starts.push(fact.atMicros);
+  }
+  return starts;
+}
+
+/** Facts come sorted, so `??=` takes the earliest of each kind: the same one whatever the order of arrival. */
+function fold(relay: string, trace: Trace, start: number, facts: readonly Fact[]): Message {
+  const life: { -readonly [K in keyof Message]: Message[K] } & { outcomes: Outcome[] } = {
+    relay,
+    instance: trace.instance,
+    queueId: trace.queueId,
+    acceptedAtMicros: start,
+    notice: false,
+    outcomes: [],
+  };
+  for (const fact of facts) {
+    switch (fact.kind) {
+      case 'accepted':
+        life.client ??= fact.client;
+        if (fact.login !== undefined) life.login ??= fact.login;
+        if (fact.origQueueId !== undefined) life.origQueueId ??= fact.origQueueId;
+        break;
+      case 'picked':
+        life.sender ??= fact.sender;
+        if (fact.origId !== undefined) life.origId ??= fact.origId;
+        break;
+      case 'messageId':
+        life.messageIdHash ??= fact.hash;
+        break;
+      case 'queued':
+        life.queuedAtMicros ??= fact.atMicros;
+        life.sender ??= fact.sender;
+        life.sizeBytes ??= fact.sizeBytes;
+        life.recipients ??= fact.recipients;
+        break;
+      case 'outcome':
+        if (!life.outcomes.some((known) => byTime(known, fact) === 0)) life.outcomes.push(fact);
+        break;
+      case 'held':
+        life.heldAtMicros ??= fact.atMicros;
+        break;
+      case 'removed':
+      case 'purged':
+      case 'requeued':
+        life.removedAtMicros ??= fact.atMicros;
+        break;
+      case 'released':
+        break;
+      case 'notice':
+        life.notice = true;
+        break;
+    }
+  }
+  return life;
+}
+
+/** A total order over facts, so that equal unions fold to equal messages. */
+function byTime(a: Fact, b: Fact): number {
+  if (a.atMicros !== b.atMicros) return a.atMicros - b.atMicros;
+  const [left, right] = [canonical(a), canonical(b)];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+function canonical(fact: Fact): string {
+  return JSON.stringify(Object.entries(fact).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

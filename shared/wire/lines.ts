@@ -1,0 +1,26 @@
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { LinesMessage } from './events.ts';
+
+/** A pack never unpacks to more: 300 lines of 2 KB are 0.6 MB; SQS carries 1 MiB. */
+const maxTextBytes = 8 * 1024 * 1024;
+
+/** The body `b` of a pack from `OFFSET TEXT\n` lines. */
+export function packLines(text: string): string {
+  return zstdCompressSync(text).toString('base64');
+}
+
+/**
+ * The lines of a pack, without their offsets; bounded, so that a small body cannot become a large one.
+ * @throws Error saying what is wrong with the body
+ */
+export function unpackLines(message: LinesMessage): string[] {
+  const bytes = zstdDecompressSync(Buffer.from(message.b, 'base64'), { maxOutputLength: maxTextBytes });
+  const lines = bytes.toString('utf8').split('\n');
+  if (lines.at(-1) === '') lines.pop();
+  return lines.map((line, index) => {
+    const blank = line.indexOf(' ');
+    if (blank <= 0 || !/^\d+$/.test(line.slice(0, blank)))
+      throw new Error(`line ${index + 1} of the pack has no offset`);
+    return line.slice(blank + 1);
+  });
+}
