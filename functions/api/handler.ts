@@ -44,7 +44,8 @@ export function api(deps: Deps, enrolment: Enrolment, token: string): Hono {
 
   app.notFound((c) => c.json({ error: `nothing at ${c.req.method} ${c.req.path}` }, 404));
   app.onError((error, c) => {
-    if (error instanceof HTTPException) return error.res ?? c.json({ error: error.message }, error.status);
+    if (error instanceof HTTPException)
+      return c.json({ error: error.message || 'the bearer token is missing or wrong' }, error.status);
     deps.log.error({ error: String(error), path: c.req.path }, 'the API failed');
     return c.json({ error: 'internal error; the log has more' }, 500);
   });
