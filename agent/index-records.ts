@@ -1,0 +1,89 @@
+import ipaddr from 'ipaddr.js';
+import type { LogRecord } from '../shared/parse/record.ts';
+import { type IndexStore, isIndexable } from './index-store.ts';
+
+/** A message that joined an account: what may have to be held at once. */
+export interface Arrival {
+  readonly instance: string;
+  readonly queueId: string;
+  readonly login: string;
+}
+
+/** An answer `queued as` and the record of the new ID may lie this far apart (whole seconds in the log). */
+const linkToleranceMicros = 2_000_000;
+
+/**
+ * What one record does to the index. Names come only from acceptance records (I1); a message put back in on this host
+ * (content filter, requeue) inherits from its parent.
+ */
+export function indexRecord(store: IndexStore, record: LogRecord): Arrival | undefined {
+  const { instance, atMicros } = record;
+  switch (record.kind) {
+    case 'acceptance': {
+      const { queueId, login, client } = record;
+      if (login !== undefined && isIndexable(login)) {
+        store.put(instance, queueId, login, atMicros);
+        store.openSession({
+          instance,
+          pid: record.pid,
+          client,
+          login,
+          ...(record.clientPort === undefined ? {} : { clientPort: record.clientPort }),
+        });
+        return { instance, queueId, login };
+      }
+      const parent = record.origQueueId === undefined ? undefined : store.find(record.origQueueId, instance);
+      if (
+        login === undefined &&
+        parent?.login !== undefined &&
+        parent.acceptedAtMicros <= atMicros + linkToleranceMicros
+      ) {
+        store.put(instance, queueId, parent.login, atMicros);
+        return { instance, queueId, login: parent.login };
+      }
+      if (login === undefined && isLoopback(client)) store.put(instance, queueId, undefined, atMicros);
+      else store.remove(instance, queueId);
+      return undefined;
+    }
+    case 'pickup': {
+      const parent = record.origId === undefined ? undefined : store.find(record.origId, instance);
+      if (record.origId === undefined || parent?.login === undefined || parent.instance !== instance) {
+        store.remove(instance, record.queueId);
+        return undefined;
+      }
+      // Requeued: the old ID is no more.
+      store.remove(instance, record.origId);
+      store.put(instance, record.queueId, parent.login, atMicros);
+      return { instance, queueId: record.queueId, login: parent.login };
+    }
+    case 'delivery': {
+      if (record.queuedAs === undefined || !isLoopback(record.remoteAddress)) return undefined;
+      const parent = store.find(record.queueId, instance);
+      if (parent?.login === undefined || parent.instance !== instance) return undefined;
+      const from = parent.acceptedAtMicros - linkToleranceMicros;
+      const on = store.claim(record.queuedAs, parent.login, from, atMicros + linkToleranceMicros);
+      return on === undefined ? undefined : { instance: on, queueId: record.queuedAs, login: parent.login };
+    }
+    case 'removed':
+      store.remove(instance, record.queueId);
+      return undefined;
+    case 'superseded':
+      if (record.act === 'purged') store.remove(instance, record.queueId);
+      return undefined;
+    case 'connect':
+    case 'disconnect':
+      store.closeSessions(instance, record.pid);
+      return undefined;
+    case 'messageId':
+    case 'queued':
+    case 'expired':
+    case 'notification':
+    case 'action':
+    case 'authFailure':
+      return undefined;
+  }
+}
+
+function isLoopback(address: string | undefined): boolean {
+  return address !== undefined && ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback';
+}
