@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { freePort } from './free-port.ts';
 import { type ConfigInput, mainCf, masterCf, paths, smtpdConf } from './postfix-config.ts';
 import { mustRun, run } from './run.ts';
+import { type LabRelay, openSession } from './smtp-client.ts';
 
 export { missing } from './missing.ts';
 
@@ -42,8 +43,7 @@ export interface LabPostfixOptions {
   readonly extraMaster?: readonly string[];
 }
 
-export interface LabPostfix {
-  readonly name: string;
+export interface LabPostfix extends LabRelay {
   readonly configDirectory: string;
   readonly queueDirectory: string;
   readonly maillog: string;
@@ -99,6 +99,7 @@ export async function startPostfix(options: LabPostfixOptions): Promise<LabPostf
     maillog: at.maillog,
     host: address,
     port: input.port,
+    openSession: (client) => openSession({ ...client, host: address, port: input.port }),
     start,
     reload,
     async stop() {

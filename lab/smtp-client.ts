@@ -18,6 +18,12 @@ export interface Mail {
   readonly raw: string;
 }
 
+/** What a lab relay, real or simulated, offers its clients. */
+export interface LabRelay {
+  readonly name: string;
+  openSession(options: Omit<SessionOptions, 'host' | 'port'>): Promise<SmtpSession>;
+}
+
 /** Who ended a session, and with which last words. */
 export interface SessionEnd {
   readonly by: 'client' | 'server';
@@ -60,6 +66,8 @@ export async function openSession(options: SessionOptions): Promise<SmtpSession>
   });
   let closing = false;
   let lastWords = 'connection closed';
+  const sessionOver = () =>
+    new SmtpError(`session ended: ${lastWords}`, lastWords.startsWith('421 ') ? 421 : undefined);
   let failOpen: (error: Error) => void = () => {};
   const inFlight = new Set<(error: Error) => void>();
   const ended = new Promise<SessionEnd>((resolve) => {
@@ -68,7 +76,10 @@ export async function openSession(options: SessionOptions): Promise<SmtpSession>
       failOpen(smtpError(error));
     });
     connection.on('end', () => {
-      for (const fail of inFlight) fail(new SmtpError(`session ended: ${lastWords}`, undefined));
+      // nodemailer reports the end before the reply that announced it.
+      const reply = /^421 .*/.exec(connection.lastServerResponse || '')?.[0];
+      if (reply !== undefined) lastWords = reply;
+      for (const fail of inFlight) fail(sessionOver());
       resolve({ by: closing ? 'client' : 'server', reason: lastWords });
     });
   });
@@ -76,7 +87,7 @@ export async function openSession(options: SessionOptions): Promise<SmtpSession>
   const ask = <T>(act: (done: (error: Error | null | undefined, value?: T) => void) => void): Promise<T | undefined> =>
     new Promise((resolve, reject) => {
       if (connection.destroyed) {
-        reject(new SmtpError(`session ended: ${lastWords}`, undefined));
+        reject(sessionOver());
         return;
       }
       // An end without an answer must fail the caller too; the first of the two decides.
@@ -107,7 +118,13 @@ export async function openSession(options: SessionOptions): Promise<SmtpSession>
     ended,
     async send(mail) {
       const envelope = { from: mail.from, to: [...mail.to] };
-      const info = await ask<{ response: string }>((done) => connection.send(envelope, mail.raw, done));
+      const info = await ask<{ response: string }>((done) => connection.send(envelope, mail.raw, done)).catch(
+        async (error: unknown) => {
+          // A refusal leaves the transaction open, and the next MAIL FROM would be `nested`.
+          if (!connection.destroyed) await ask((done) => connection.reset(done)).catch(() => {});
+          throw error;
+        },
+      );
       const queueId = /queued as ([0-9A-Za-z]+)/.exec(info?.response ?? '')?.[1];
       if (queueId === undefined) throw new SmtpError(`no queue ID in the reply: ${info?.response}`, undefined);
       return queueId;
