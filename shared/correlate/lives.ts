@@ -58,7 +58,8 @@ export function messagesOf(parts: Iterable<Part>): Message[] {
 
 /** The lives of one queue ID. Facts may be repeated and in any order; the result is the same. */
 export function livesOf(relay: string, trace: Trace): Message[] {
-  const facts = [...trace.facts].sort(byTime);
+  const sorted = [...trace.facts].sort(byTime);
+  const facts = sorted.filter((fact, index) => byTime(fact, sorted[index - 1]) !== 0);
   const encoded = longIdMicros(trace.queueId);
   if (encoded !== undefined) return [fold(relay, trace, encoded, facts)];
   const starts = startsOf(facts);
@@ -127,7 +128,7 @@ function fold(relay: string, trace: Trace, start: number, facts: readonly Fact[]
         life.recipients ??= fact.recipients;
         break;
       case 'outcome':
-        if (!life.outcomes.some((known) => byTime(known, fact) === 0)) life.outcomes.push(fact);
+        life.outcomes.push(fact);
         break;
       case 'held':
         life.heldAtMicros ??= fact.atMicros;
@@ -148,7 +149,8 @@ function fold(relay: string, trace: Trace, start: number, facts: readonly Fact[]
 }
 
 /** A total order over facts, so that equal unions fold to equal messages. */
-function byTime(a: Fact, b: Fact): number {
+function byTime(a: Fact, b: Fact | undefined): number {
+  if (b === undefined) return 1;
   if (a.atMicros !== b.atMicros) return a.atMicros - b.atMicros;
   const [left, right] = [canonical(a), canonical(b)];
   return left < right ? -1 : left > right ? 1 : 0;
