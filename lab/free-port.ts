@@ -7,12 +7,16 @@ import { createServer } from 'node:net';
 export async function freePort(address: string): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const port = 12_000 + Math.floor(Math.random() * 20_000);
-    if (await binds(address, port)) return port;
+    if (await isFree(address, port)) return port;
   }
   throw new Error(`no free port found on ${address}`);
 }
 
-function binds(address: string, port: number): Promise<boolean> {
+/**
+ * Whether nobody listens there. Ask before Postfix binds: its masters share a port silently (SO_REUSEPORT), and each
+ * gets every other client.
+ */
+export function isFree(address: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));

@@ -3,6 +3,7 @@ import { accessSync, constants, globSync } from 'node:fs';
 import { join } from 'node:path';
 import { toolPath } from './run.ts';
 
+const postconf = 'postconf';
 const packages = 'postfix postfix-lmdb sasl2-bin libsasl2-modules iproute2';
 
 /**
@@ -11,7 +12,7 @@ const packages = 'postfix postfix-lmdb sasl2-bin libsasl2-modules iproute2';
  */
 export function missing(): string | undefined {
   const lacking: string[] = [];
-  for (const tool of ['postfix', 'postconf', 'postmap', 'postsuper', 'smtp-sink']) {
+  for (const tool of ['postfix', postconf, 'postmap', 'postsuper', 'smtp-sink']) {
     if (!onPath(tool)) {
       lacking.push('postfix');
       break;
@@ -39,7 +40,7 @@ function onPath(tool: string): boolean {
 }
 
 function hasLmdb(): boolean {
-  const asked = spawnSync('postconf', ['-m'], { env: { PATH: toolPath }, encoding: 'utf8' });
+  const asked = spawnSync(postconf, ['-m'], { env: { PATH: toolPath }, encoding: 'utf8' });
   return asked.status === 0 && asked.stdout.split('\n').includes('lmdb');
 }
 

@@ -1,12 +1,12 @@
-import { execFileSync } from 'node:child_process';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LabPostfix, missing, startPostfix } from './postfix.ts';
+import { type LabPostfix, missing, startAllPostfix } from './postfix.ts';
 import { readQueue } from './queue-truth.ts';
 import { openRaw } from './raw-smtp.ts';
+import { mustRun, run } from './run.ts';
 import { type Sink, startSink } from './sink.ts';
 
 const users = [
@@ -25,15 +25,9 @@ describe.skipIf(lack !== undefined)(`throwaway Postfix${lack === undefined ? '' 
     folder = await mkdtemp(join(tmpdir(), 'holdfast-lab-'));
     await chmod(folder, 0o755);
     const common = { users, realm: 'lab.test', deferTransports: true };
-    relays = await Promise.all([
-      startPostfix({ ...common, directory: join(folder, 'r1'), name: 'r1', address: '127.0.0.11' }),
-      startPostfix({
-        ...common,
-        directory: join(folder, 'r2'),
-        name: 'r2',
-        address: '127.0.0.12',
-        longQueueIds: false,
-      }),
+    relays = await startAllPostfix([
+      { ...common, directory: join(folder, 'r1'), name: 'r1', address: '127.0.0.11' },
+      { ...common, directory: join(folder, 'r2'), name: 'r2', address: '127.0.0.12', longQueueIds: false },
     ]);
   });
 
@@ -74,7 +68,7 @@ describe.skipIf(lack !== undefined)(`throwaway Postfix${lack === undefined ? '' 
     const map = join(configDirectory, 'holdfast', 'sasl_access');
     const set = async (line: string) => {
       await writeFile(map, line);
-      execFileSync('postmap', ['-c', configDirectory, `lmdb:${map}`]);
+      await mustRun('postmap', ['-c', configDirectory, `lmdb:${map}`]);
     };
     const one = await session(0);
     const mail = { from: 'b@forged.test', to: ['x@far.test'], raw };
@@ -97,7 +91,7 @@ describe.skipIf(lack !== undefined)(`throwaway Postfix${lack === undefined ? '' 
     expect(files.length).toBeGreaterThan(1);
     for (const file of files) {
       const args = ['-c', configDirectory, '-e', file.path];
-      const words = execFileSync('postcat', args, { encoding: 'utf8' }).split('\n');
+      const words = (await mustRun('postcat', args)).stdout.split('\n');
       const value = (label: string) => words.find((line) => line.startsWith(label))?.slice(label.length);
       expect(value('named_attribute: sasl_username=')).toBe(file.saslUsername);
       expect(value('named_attribute: client_address=')).toBe(file.clientAddress);
@@ -133,7 +127,7 @@ describe.skipIf(lack !== undefined)(`throwaway Postfix${lack === undefined ? '' 
     const sink: Sink = await startSink({ behaviour: 'normal' });
     try {
       await relay(1).configure({ defer_transports: '', relayhost: sink.nextHop });
-      execFileSync('postqueue', ['-c', relay(1).configDirectory, '-f']);
+      await mustRun('postqueue', ['-c', relay(1).configDirectory, '-f']);
       for (let tries = 0; (await readQueue(relay(1).queueDirectory)).size > 0 && tries < 100; tries++) await sleep(100);
       expect((await readQueue(relay(1).queueDirectory)).size).toBe(0);
       expect(await log(1)).toMatch(/status=sent \(250 /);
@@ -158,6 +152,16 @@ describe.skipIf(lack !== undefined)(`throwaway Postfix${lack === undefined ? '' 
         await sink.stop();
       }
     }
+  });
+
+  test('one that cannot start says why, and those beside it are stopped again', async () => {
+    const common = { users: [], realm: 'lab.test' };
+    const good = { ...common, directory: join(folder, 'good'), name: 'good', address: '127.0.0.13' };
+    const taken = { address: relay(0).host, port: relay(0).port };
+    const bad = { ...common, directory: join(folder, 'bad'), name: 'bad', ...taken };
+    await expect(startAllPostfix([good, bad])).rejects.toThrow(`postfix bad: ${taken.address}:${taken.port} is taken`);
+    const status = await run('postfix', ['-c', join(folder, 'good', 'etc'), 'status']);
+    expect(status.code).not.toBe(0);
   });
 
   test('stopped and started again it has its queue still; stopping twice is nothing', async () => {

@@ -1,6 +1,6 @@
 import { chmod, chown, mkdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { freePort } from './free-port.ts';
+import { freePort, isFree } from './free-port.ts';
 import { type ConfigInput, mainCf, masterCf, paths, smtpdConf } from './postfix-config.ts';
 import { mustRun, run } from './run.ts';
 import { type LabRelay, openSession } from './smtp-client.ts';
@@ -83,6 +83,8 @@ export async function startPostfix(options: LabPostfixOptions): Promise<LabPostf
   const postfix = (...args: string[]) => run('postfix', ['-c', at.configDirectory, ...args]);
 
   const start = async () => {
+    if (!(await isFree(address, input.port)))
+      throw new Error(`postfix ${input.name}: ${address}:${input.port} is taken`);
     const started = await postfix('start');
     if (started.code === 0) return;
     const log = await readFile(at.maillog, 'utf8').catch(() => '');
@@ -113,6 +115,16 @@ export async function startPostfix(options: LabPostfixOptions): Promise<LabPostf
       await reload();
     },
   };
+}
+
+/** Side by side, in the order given. If one does not come up, none stays. */
+export async function startAllPostfix(all: readonly LabPostfixOptions[]): Promise<LabPostfix[]> {
+  const results = await Promise.allSettled(all.map((options) => startPostfix(options)));
+  const started = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed === undefined) return started;
+  await Promise.all(started.map((relay) => relay.stop()));
+  throw failed.reason;
 }
 
 async function prepare(input: ConfigInput, options: LabPostfixOptions): Promise<void> {

@@ -6,8 +6,8 @@ import { basename, join } from 'node:path';
  * Ground truth: what lies in a queue, read from the files themselves. Tests compare Holdfast's work with it, so it
  * shares no code with the agent; its own test compares it with postcat(1).
  */
-export const truthQueues = ['maildrop', 'incoming', 'active', 'deferred', 'hold', 'corrupt'] as const;
-export type TruthQueue = (typeof truthQueues)[number];
+const truthQueues = ['maildrop', 'incoming', 'active', 'deferred', 'hold', 'corrupt'] as const;
+type TruthQueue = (typeof truthQueues)[number];
 
 export interface TruthFile {
   readonly queue: TruthQueue;
@@ -45,7 +45,7 @@ export async function readQueue(queueDirectory: string): Promise<Map<string, Tru
 }
 
 /** Undefined if the file is gone. @throws Error naming the file and offset where its records make no sense. */
-export async function readQueueFile(queue: TruthQueue, path: string): Promise<TruthFile | undefined> {
+async function readQueueFile(queue: TruthQueue, path: string): Promise<TruthFile | undefined> {
   let bytes: Buffer;
   let mode: number;
   try {

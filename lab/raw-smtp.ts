@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 
-export interface RawReply {
+interface RawReply {
   readonly code: number;
   /** All lines of the reply, joined by `\n`. */
   readonly text: string;

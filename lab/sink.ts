@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
 import { toolPath } from './run.ts';
 
+const smtpSink = 'smtp-sink';
+
 /** How the next hop takes mail: at once, after a pause per message, or not at all (4xx: the sender defers). */
 export type SinkBehaviour = 'normal' | 'slow' | 'refusing';
 
@@ -25,7 +27,7 @@ export async function startSink(options: {
   const host = options.address ?? '127.0.0.1';
   const port = await freePort(host);
   const args = ['-4', '-u', 'nobody', ...behaviour(options), `${host}:${port}`, '128'];
-  const child = spawn('smtp-sink', args, { env: { PATH: toolPath }, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(smtpSink, args, { env: { PATH: toolPath }, stdio: ['ignore', 'ignore', 'pipe'] });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-2000);

@@ -7,7 +7,7 @@ import { type LabRelay, type Mail, SmtpError, type SmtpSession } from './smtp-cl
  * stolen login sends spam on every relay, from several addresses and under rotating senders, and stays until he is
  * shut out; its owner writes under the same login meanwhile.
  */
-export type Role = 'innocent' | 'owner' | 'spam';
+type Role = 'innocent' | 'owner' | 'spam';
 
 /** An accepted mail: the truth that the outcome is measured by. */
 export interface StoryMail {
