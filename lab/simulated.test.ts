@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { QueueFile, QueueName } from '../agent/exec/postfix.ts';
 import { SimulatedRelay, type SimulatedRelayOptions } from './simulated.ts';
 
@@ -117,14 +117,13 @@ describe('a simulated relay', () => {
     const [first = ''] = ids;
     await relay.postsuper('s1', 'hold', [first]);
     relay.setDelivery({ messagesPerSecond: Number.POSITIVE_INFINITY, outcome: 'deferred' });
-    await sleep(150);
-    expect((await scan(relay, 'deferred')).length).toBe(2);
+    await vi.waitFor(async () => expect(await scan(relay, 'deferred')).toHaveLength(2), { timeout: 5000 });
     relay.setDelivery({ messagesPerSecond: 10, outcome: 'sent' });
-    await sleep(400);
-    expect(relay.queued).toBe(1);
+    const startedAt = performance.now();
+    await vi.waitFor(() => expect(relay.queued).toBe(1), { timeout: 5000 });
+    expect(performance.now() - startedAt).toBeGreaterThan(100);
     await relay.postsuper('s1', 'release', [first]);
-    await sleep(250);
-    expect(relay.queued).toBe(0);
+    await vi.waitFor(() => expect(relay.queued).toBe(0), { timeout: 5000 });
     expect((await log(relay)).match(/status=sent/g)).toHaveLength(6);
   });
 
