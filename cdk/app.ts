@@ -5,7 +5,7 @@
  *     npx cdk synth -c environment=production   another one of those in cdk.json; also writes cdk.out/
  *     npx cdk diff, npx cdk deploy              against the account; both take the same -c
  *
- * An environment in cdk.json may name its `account` and `region`; then a deployment anywhere else is refused.
+ * An environment in cdk.json may name its `account` and `region`; then it is deployed there or not at all.
  * `local` is LocalStack.
  */
 import { App, Tags } from 'aws-cdk-lib';
