@@ -10,7 +10,7 @@ export const maxLineBytes = 256 * 1024;
 /** `[instance, queueId]` */
 const hintedId = z.tuple([z.string().max(255), z.string().max(32)]);
 /** A session that carried an account, as the log showed it. */
-const hintedSession = z.object({
+export const hintedSession = z.object({
   instance: z.string().max(255),
   pid: z.int(),
   client: z.string().max(64),
