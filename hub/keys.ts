@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import * as z from 'zod';
 import { text, transaction } from './database.ts';
 
@@ -58,11 +58,13 @@ export function allows(grants: readonly Grant[], queue: string, action: QueueAct
 export class AccessKeys {
   readonly #db: DatabaseSync;
   readonly #clock: () => number;
+  readonly #lookup: StatementSync;
 
   /** @param clock ms since the epoch */
   constructor(db: DatabaseSync, clock: () => number = Date.now) {
     this.#db = db;
     this.#clock = clock;
+    this.#lookup = db.prepare('SELECT id, secret, principal, grants FROM access_key WHERE id = ?');
   }
 
   /** @throws Error where the principal has two already: a rotation revokes the old one first. */
@@ -96,7 +98,7 @@ export class AccessKeys {
   }
 
   lookup(accessKeyId: string): AccessKey | undefined {
-    const row = this.#db.prepare('SELECT id, secret, principal, grants FROM access_key WHERE id = ?').get(accessKeyId);
+    const row = this.#lookup.get(accessKeyId);
     if (row === undefined) return undefined;
     return {
       accessKeyId: text(row, 'id'),

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { integer, optionalText, text } from './database.ts';
 import { Messages, type Outgoing, type Received, type Sent } from './messages.ts';
 import { SqsFault } from './sqs-fault.ts';
@@ -48,6 +48,7 @@ export class QueueStore {
   readonly #db: DatabaseSync;
   readonly #clock: () => number;
   readonly #messages: Messages;
+  readonly #queue: StatementSync;
   /** Per queue name, what makes each waiting receiver look again. */
   readonly #waiting = new Map<string, Set<() => void>>();
 
@@ -56,6 +57,7 @@ export class QueueStore {
     this.#db = db;
     this.#clock = clock;
     this.#messages = new Messages(db);
+    this.#queue = db.prepare('SELECT * FROM queue WHERE name = ?');
   }
 
   /**
@@ -97,7 +99,7 @@ export class QueueStore {
 
   /** @throws SqsFault QueueDoesNotExist */
   queue(name: string): Queue {
-    const row = this.#db.prepare('SELECT * FROM queue WHERE name = ?').get(name);
+    const row = this.#queue.get(name);
     if (row === undefined) throw new SqsFault('QueueDoesNotExist', `There is no queue ${JSON.stringify(name)}.`);
     const deadLetterQueue = optionalText(row, 'dead_letter_queue');
     return {

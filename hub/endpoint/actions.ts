@@ -7,7 +7,7 @@ import { SqsFault } from '../sqs-fault.ts';
 import { acceptedBatch, acceptedMessage, type MessageInput, maxMessageBytes, message, outgoing } from './accept.ts';
 
 /** What an action acts with: all of it known and proven before the action's own input is read. */
-export interface Call {
+interface Call {
   readonly queues: QueueStore;
   readonly queue: string;
   /** The principal of the key that signed. */
@@ -184,7 +184,7 @@ function getQueueAttributes({ AttributeNames }: { AttributeNames: string[] }, { 
 }
 
 /** As LocalStack's and ElasticMQ's: the account that stands for "no account". */
-export const account = '000000000000';
+const account = '000000000000';
 
 function queueArn(name: string): string {
   return `arn:aws:sqs:hub:${account}:${name}`;

@@ -49,18 +49,20 @@ const queueName = z.object({ QueueName: z.string() });
 
 /** @throws Error where the host is not loopback and there is no TLS, or the port is taken */
 export async function startEndpoint(options: EndpointOptions): Promise<Endpoint> {
-  const { host, port, tls } = options;
+  const { host, port, tls, maxOpenRequests = 4096 } = options;
   if (tls === undefined && !isLoopback(host)) {
     throw new Error(
       `${host} is not a loopback address: the queue endpoint needs TLS (certificate and key) to bind there`,
     );
   }
   const closing = new AbortController();
-  const answer = new Answerer(options, tls === undefined ? 'http' : 'https', closing.signal);
+  const answer = new Answerer({ ...options, maxOpenRequests }, tls === undefined ? 'http' : 'https', closing.signal);
   const settings = { headersTimeout: headersTimeoutMs, keepAliveTimeout: keepAliveTimeoutMs };
   const server = tls === undefined ? createServer(settings) : createTlsServer({ ...settings, ...tls });
   server.on('request', (request, response) => void answer.request(request, response));
   server.on('clientError', refuseBroken);
+  // Idle connections count here and not there; above this they are not accepted.
+  server.maxConnections = 2 * maxOpenRequests + 1000;
   await listen(server, host, port);
   return {
     url: `${tls === undefined ? 'http' : 'https'}://${authority(server)}`,
@@ -75,13 +77,13 @@ export async function startEndpoint(options: EndpointOptions): Promise<Endpoint>
 }
 
 class Answerer {
-  readonly #options: EndpointOptions;
+  readonly #options: EndpointOptions & { readonly maxOpenRequests: number };
   readonly #scheme: string;
   readonly #closing: AbortSignal;
   readonly #bodies = new BodyReader();
   #open = 0;
 
-  constructor(options: EndpointOptions, scheme: string, closing: AbortSignal) {
+  constructor(options: EndpointOptions & { readonly maxOpenRequests: number }, scheme: string, closing: AbortSignal) {
     this.#options = options;
     this.#scheme = scheme;
     this.#closing = closing;
@@ -105,7 +107,7 @@ class Answerer {
   }
 
   async #act(request: IncomingMessage, response: ServerResponse): Promise<object> {
-    const { queues, keys, clock = Date.now, maxOpenRequests = 4096 } = this.#options;
+    const { queues, keys, clock = Date.now, maxOpenRequests } = this.#options;
     if (this.#open > maxOpenRequests) throw new SqsFault('ServiceUnavailable', 'Too many requests are open.');
     if (request.method !== 'POST' || request.url !== '/') {
       throw new SqsFault('UnknownOperationException', 'Requests are POSTs to / with an x-amz-target header.');

@@ -7,7 +7,7 @@ import { type Item, ItemTooLargeError, maxItemBytes, maxTransactionWrites, type 
 const maxPartitionKeyBytes = 2048;
 const maxSortKeyBytes = 1024;
 /** DynamoDB refuses a transaction of more than 4 MB. */
-export const maxTransactionBytes = 4_000_000;
+const maxTransactionBytes = 4_000_000;
 
 /** A key that no adapter can hold: empty, too long, or no Unicode (a lone surrogate would become another key). */
 export class ItemKeyError extends Error {
