@@ -3,7 +3,7 @@
  * microseconds since the epoch (a safe integer until 2255). Texts are verbatim; whether a stranger could have
  * chosen them is said where it matters (I1).
  */
-interface Common {
+export interface Head {
   /** Time of the line; whole seconds where the log has no fraction. */
   readonly atMicros: number;
   /** The line's host field. */
@@ -12,11 +12,12 @@ interface Common {
   readonly instance: string;
   /** The program's last component: `smtpd`, `qmgr`, `smtp` … */
   readonly program: string;
+  /** 0 where the tag names no process. */
   readonly pid: number;
 }
 
 /** `smtpd: QID: client=…`: the first accepted RCPT of a transaction. The only record that can name an account. */
-export interface Acceptance extends Common {
+export interface Acceptance extends Head {
   readonly kind: 'acceptance';
   readonly queueId: string;
   readonly clientName: string;
@@ -32,7 +33,7 @@ export interface Acceptance extends Common {
 }
 
 /** `pickup: QID: uid=N from=<…>`, with the old ID after `postsuper -r`. */
-export interface Pickup extends Common {
+export interface Pickup extends Head {
   readonly kind: 'pickup';
   readonly queueId: string;
   readonly uid: number;
@@ -40,16 +41,19 @@ export interface Pickup extends Common {
   readonly origId?: string;
 }
 
-/** `cleanup: QID: message-id=<…>` (also resent-message-id). Chosen by a stranger. */
-export interface MessageIdLine extends Common {
+/** `cleanup: QID: message-id=<…>` (also resent-message-id), without the brackets. Chosen by a stranger. */
+export interface MessageIdLine extends Head {
   readonly kind: 'messageId';
   readonly queueId: string;
   readonly messageId: string;
   readonly resent: boolean;
 }
 
-/** `qmgr: QID: from=<…>, size=N, nrcpt=N (queue active)`: the message exists. */
-export interface Queued extends Common {
+/**
+ * `qmgr: QID: from=<…>, size=N, nrcpt=N (queue active)`: the message exists. Where a long sender cut the line, size
+ * is 0 and recipients 1.
+ */
+export interface Queued extends Head {
   readonly kind: 'queued';
   readonly queueId: string;
   readonly sender: string;
@@ -57,8 +61,8 @@ export interface Queued extends Common {
   readonly recipients: number;
 }
 
-/** `qmgr: QID: from=<…>, status=expired, returned to sender`. */
-export interface Expired extends Common {
+/** `qmgr: QID: from=<…>, status=expired, returned to sender` (also force-expired). */
+export interface Expired extends Head {
   readonly kind: 'expired';
   readonly queueId: string;
   readonly sender: string;
@@ -67,12 +71,12 @@ export interface Expired extends Common {
 export type DeliveryStatus = 'sent' | 'deferred' | 'bounced' | 'expired' | 'undeliverable' | 'deliverable';
 
 /** A delivery agent's line about one recipient. `reply` is the remote's text: chosen by a stranger. */
-export interface Delivery extends Common {
+export interface Delivery extends Head {
   readonly kind: 'delivery';
   readonly queueId: string;
   readonly recipient: string;
   readonly origTo?: string;
-  /** `relay=NAME[ADDRESS]:PORT`; absent for `none`, `local`, … */
+  /** `relay=NAME[ADDRESS]:PORT`; absent for `none`, `local`, …; the address also for a unix socket. */
   readonly remoteName?: string;
   readonly remoteAddress?: string;
   readonly remotePort?: number;
@@ -85,28 +89,28 @@ export interface Delivery extends Common {
   readonly queuedAs?: string;
 }
 
-/** `qmgr: QID: removed` (also postsuper's). */
-export interface Removed extends Common {
+/** `qmgr: QID: removed`; postsuper's own is a Superseded. */
+export interface Removed extends Head {
   readonly kind: 'removed';
   readonly queueId: string;
 }
 
 /** postsuper's per-message lines. */
-export interface Superseded extends Common {
+export interface Superseded extends Head {
   readonly kind: 'superseded';
   readonly queueId: string;
   readonly act: 'held' | 'released' | 'requeued' | 'purged';
 }
 
 /** `bounce: QID: sender non-delivery notification: NEW`: NEW is no mail of the account. */
-export interface Notification extends Common {
+export interface Notification extends Head {
   readonly kind: 'notification';
   readonly queueId: string;
   readonly childId: string;
 }
 
 /** An access map, header check or milter put the mail on hold, rejected or discarded it. */
-export interface Action extends Common {
+export interface Action extends Head {
   readonly kind: 'action';
   readonly action: 'hold' | 'reject' | 'discard';
   /** Absent for NOQUEUE. */
@@ -116,7 +120,7 @@ export interface Action extends Common {
 }
 
 /** A failed AUTH. The name is whatever the client typed. */
-export interface AuthFailure extends Common {
+export interface AuthFailure extends Head {
   readonly kind: 'authFailure';
   readonly client: string;
   readonly clientPort?: number;
@@ -125,7 +129,7 @@ export interface AuthFailure extends Common {
   readonly reason?: string;
 }
 
-export interface Connect extends Common {
+export interface Connect extends Head {
   readonly kind: 'connect' | 'disconnect';
   readonly client: string;
   readonly clientPort?: number;

@@ -1,0 +1,158 @@
+import type { TimeContext } from './record.ts';
+import { decimal, digitAt, isAt } from './scan.ts';
+import { instantOf } from './zone.ts';
+
+/**
+ * The time stamp at a line's beginning, one pair of functions per form: where it ends (-1: not of this form) and
+ * which instant it says.
+ *   RFC 3164   `Nov 24 10:13:12`, `Nov  4 10:13:12`, `Nov 4 10:13:12`: no year, no zone
+ *   RFC 3339   `2026-11-24T10:13:12.123456+01:00`: fraction and offset may be absent
+ */
+const months: readonly string[] = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
+const daysIn = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+const daySeconds = 86_400;
+const blank = 32;
+const colon = 58;
+
+/** Index after the stamp that begins at `from`, or -1 if no known form begins there. */
+export function endOfStamp(line: string, from: number): number {
+  return digitAt(line, from) >= 0 ? endOfRfc3339(line, from) : endOfRfc3164(line, from);
+}
+
+/** The instant of a stamp that `endOfStamp` found, in microseconds; or why it is none. */
+export function stampMicros(line: string, from: number, end: number, context: TimeContext): number | string {
+  return digitAt(line, from) >= 0 ? rfc3339Micros(line, from, end, context) : rfc3164Micros(line, from, end, context);
+}
+
+function endOfRfc3164(line: string, from: number): number {
+  let at = from + 3;
+  if (line.charCodeAt(at) !== blank) return -1;
+  at += line.charCodeAt(at + 1) === blank ? 2 : 1;
+  if (digitAt(line, at) < 0) return -1;
+  at += digitAt(line, at + 1) >= 0 ? 2 : 1;
+  return line.charCodeAt(at) === blank && isClockAt(line, at + 1) ? at + 9 : -1;
+}
+
+function rfc3164Micros(line: string, from: number, end: number, context: TimeContext): number | string {
+  const minute = minuteAt(line, from, end - 3, context, rfc3164Minute);
+  return typeof minute === 'string' ? minute : inMinute(minute, decimal(line, end - 2, end), 0);
+}
+
+function rfc3164Minute(line: string, from: number, end: number, context: TimeContext): number | string {
+  const month = months.indexOf(line.slice(from, from + 3));
+  const tens = digitAt(line, end - 8);
+  const day = (tens < 0 ? 0 : tens * 10) + digitAt(line, end - 7);
+  const clock = clockSeconds(line, end - 5);
+  if (month < 0 || day < 1 || day > (daysIn[month] ?? 0) || clock < 0) return noSuchTime;
+  return zoned(nearestYear(month, day, context.nearMicros / 1e6) + clock, context);
+}
+
+/**
+ * Midnight of a day that names no year, in the year that brings it nearest to `nearSeconds`: December's lines are
+ * last year's in January, and the 29th of February belongs to a leap year.
+ */
+function nearestYear(month: number, day: number, nearSeconds: number): number {
+  const year = new Date(nearSeconds * 1000).getUTCFullYear();
+  const leapDay = month === 1 && day === 29;
+  let best = leapDay ? Number.NaN : Date.UTC(year, month, day) / 1000;
+  // Within half a year no other year comes nearer.
+  if (Math.abs(best - nearSeconds) < 182 * daySeconds) return best;
+  // Leap years stand up to eight years apart (around 2100).
+  const reach = leapDay ? 8 : 1;
+  for (let other = year - reach; other <= year + reach; other++) {
+    const midnight = Date.UTC(other, month, day);
+    if (new Date(midnight).getUTCDate() !== day) continue;
+    const nearer = !(Math.abs(best - nearSeconds) <= Math.abs(midnight / 1000 - nearSeconds));
+    if (nearer) best = midnight / 1000;
+  }
+  return best;
+}
+
+function endOfRfc3339(line: string, from: number): number {
+  const separators = line[from + 4] === '-' && line[from + 7] === '-' && line[from + 10] === 'T';
+  if (!separators || !isClockAt(line, from + 11)) return -1;
+  const end = line.indexOf(' ', from + 19);
+  return end < 0 ? line.length : end;
+}
+
+function rfc3339Micros(line: string, from: number, end: number, context: TimeContext): number | string {
+  const seconds = decimal(line, from + 17, from + 19);
+  let at = from + 19;
+  let micros = 0;
+  if (line[at] === '.') {
+    at += 1;
+    // What is finer than a microsecond is dropped.
+    for (let unit = 100_000; digitAt(line, at) >= 0; unit = Math.floor(unit / 10), at++)
+      micros += digitAt(line, at) * unit;
+  }
+  const zoneless = at === end;
+  const minute = minuteAt(line, from, from + 16, context, zoneless ? rfc3339LocalMinute : rfc3339Minute);
+  if (typeof minute === 'string') return minute;
+  const here = inMinute(minute, seconds, micros);
+  if (zoneless || typeof here === 'string') return here;
+  const mark = line[at];
+  if ((mark === 'Z' || mark === 'z') && at + 1 === end) return here;
+  const hours = decimal(line, at + 1, at + 3);
+  const minutes = decimal(line, at + 4, at + 6);
+  const isOffset = (mark === '+' || mark === '-') && line[at + 3] === ':' && hours < 24 && minutes < 60;
+  if (!isOffset || at + 6 !== end) return 'no offset after the time';
+  const offset = (hours * 60 + minutes) * minuteMicros;
+  return mark === '-' ? here + offset : here - offset;
+}
+
+/** The minute as UTC. */
+function rfc3339Minute(line: string, from: number): number | string {
+  const month = decimal(line, from + 5, from + 7) - 1;
+  const day = decimal(line, from + 8, from + 10);
+  const clock = clockSeconds(line, from + 11);
+  const midnight = Date.UTC(decimal(line, from, from + 4), month, day);
+  const exists = month >= 0 && month < 12 && new Date(midnight).getUTCDate() === day && clock >= 0;
+  return exists ? (midnight / 1000 + clock) * 1e6 : noSuchTime;
+}
+
+function rfc3339LocalMinute(line: string, from: number, _end: number, context: TimeContext): number | string {
+  const minute = rfc3339Minute(line, from);
+  return typeof minute === 'string' ? minute : zoned(minute / 1e6, context);
+}
+
+const minuteMicros = 60_000_000;
+const noSuchTime = 'no such date or time';
+
+type ReadMinute = (line: string, from: number, end: number, context: TimeContext) => number | string;
+
+/** The minute read last: neighbours in a log mostly share it. Same arguments, same answer. */
+let last: { text: string; zone: string; nearMicros: number; read: ReadMinute; minute: number | string } | undefined;
+
+/** What `read` makes of the text `[from, end)`, which says all but the seconds: microseconds, or why not. */
+function minuteAt(line: string, from: number, end: number, context: TimeContext, read: ReadMinute): number | string {
+  const { zone, nearMicros } = context;
+  if (last?.read === read && last.nearMicros === nearMicros && last.zone === zone && isAt(line, last.text, from)) {
+    if (last.text.length === end - from) return last.minute;
+  }
+  const minute = read(line, from, end, context);
+  last = { text: line.slice(from, end), zone, nearMicros, read, minute };
+  return minute;
+}
+
+/** A leap second reads as the next minute's first. */
+function inMinute(minute: number, seconds: number, micros: number): number | string {
+  return seconds <= 60 ? minute + seconds * 1e6 + micros : noSuchTime;
+}
+
+function zoned(wallSeconds: number, { zone, nearMicros }: TimeContext): number | string {
+  const instant = instantOf(zone, wallSeconds, nearMicros / 1e6);
+  if (instant === undefined) return `${JSON.stringify(zone.slice(0, 64))} is no IANA zone`;
+  return Number.isNaN(instant) ? 'the instant to be near to is none' : instant * 1e6;
+}
+
+/** Whether `hh:mm:ss` begins at `at`. */
+function isClockAt(line: string, at: number): boolean {
+  return line.charCodeAt(at + 2) === colon && line.charCodeAt(at + 5) === colon && digitAt(line, at + 7) >= 0;
+}
+
+/** Seconds since midnight of `hh:mm` at `at`, or -1. */
+function clockSeconds(line: string, at: number): number {
+  const hours = decimal(line, at, at + 2);
+  const minutes = decimal(line, at + 3, at + 5);
+  return hours < 24 && minutes < 60 ? (hours * 60 + minutes) * 60 : -1;
+}
