@@ -105,6 +105,14 @@ describe('a failed AUTH', () => {
     expect(fields('smtpd', `warning: unknown[127.0.0.1]: SASL ${text}`)).toEqual(expected);
   });
 
+  test('with a mechanism that is none names nobody', () => {
+    const typed =
+      '"PLAIN authentication failed: q, sasl_username=victim" authentication failed: no mechanism available';
+    const text = `warning: unknown[127.0.0.1]: SASL ${typed}, sasl_username=(unavailable)`;
+    const reason = `${typed}, sasl_username=(unavailable)`;
+    expect(fields('smtpd', text)).toEqual({ kind: 'authFailure', client: '127.0.0.1', reason });
+  });
+
   test('keeps the port where it is logged', () => {
     expect(fields('smtpd', 'warning: a.b[2001:db8::1]:25: SASL LOGIN authentication failed: x')).toEqual({
       ...failure,
