@@ -33,7 +33,7 @@ export interface Acceptance extends Head {
 }
 
 /** `pickup: QID: uid=N from=<…>`, with the old ID after `postsuper -r`. */
-export interface Pickup extends Head {
+interface Pickup extends Head {
   readonly kind: 'pickup';
   readonly queueId: string;
   readonly uid: number;
@@ -42,7 +42,7 @@ export interface Pickup extends Head {
 }
 
 /** `cleanup: QID: message-id=<…>` (also resent-message-id), without the brackets. Chosen by a stranger. */
-export interface MessageIdLine extends Head {
+interface MessageIdLine extends Head {
   readonly kind: 'messageId';
   readonly queueId: string;
   readonly messageId: string;
@@ -53,7 +53,7 @@ export interface MessageIdLine extends Head {
  * `qmgr: QID: from=<…>, size=N, nrcpt=N (queue active)`: the message exists. Where a long sender cut the line, size
  * is 0 and recipients 1.
  */
-export interface Queued extends Head {
+interface Queued extends Head {
   readonly kind: 'queued';
   readonly queueId: string;
   readonly sender: string;
@@ -62,7 +62,7 @@ export interface Queued extends Head {
 }
 
 /** `qmgr: QID: from=<…>, status=expired, returned to sender` (also force-expired). */
-export interface Expired extends Head {
+interface Expired extends Head {
   readonly kind: 'expired';
   readonly queueId: string;
   readonly sender: string;
@@ -90,7 +90,7 @@ export interface Delivery extends Head {
 }
 
 /** `qmgr: QID: removed`; postsuper's own is a Superseded. */
-export interface Removed extends Head {
+interface Removed extends Head {
   readonly kind: 'removed';
   readonly queueId: string;
 }
@@ -103,7 +103,7 @@ export interface Superseded extends Head {
 }
 
 /** `bounce: QID: sender non-delivery notification: NEW`: NEW is no mail of the account. */
-export interface Notification extends Head {
+interface Notification extends Head {
   readonly kind: 'notification';
   readonly queueId: string;
   readonly childId: string;

@@ -1,5 +1,3 @@
-import { decimal } from './scan.ts';
-
 /**
  * The tag of a syslog line, `NAME[PID]:`. Postfix writes `SYSLOG_NAME/PROGRAM` into it, and master.cf's services give
  * themselves a longer name (`-o syslog_name=postfix/submission`), so that NAME is `INSTANCE/PROGRAM` or
@@ -17,34 +15,19 @@ import { decimal } from './scan.ts';
 export interface Tag {
   readonly instance: string;
   readonly program: string;
-}
-
-const oncePerInstance = new Set(['qmgr', 'nqmgr', 'oqmgr', 'pickup', 'bounce', 'postsuper']);
-
-/** Splits a tag's name; `undefined` for one component alone, which is some other program's. */
-export function tagOf(name: string): Tag | undefined {
-  const components = name.split('/');
-  const program = components.pop();
-  if (program === undefined || components.length === 0) return undefined;
-  if (components.length > 1 && !oncePerInstance.has(program)) components.pop();
-  const instance = components.join('/');
-  return instance === '' ? undefined : { instance, program };
-}
-
-/** A tag's place in the line: the name is `[from, nameEnd)`. */
-export interface TagPlace {
-  readonly nameEnd: number;
   /** 0 where the tag names no process. */
   readonly pid: number;
 }
 
-/** Finds name and process in the token `[from, end)`; `undefined` unless it ends in a colon as tags do. */
-export function placeOfTag(line: string, from: number, end: number): TagPlace | undefined {
-  const colon = end - 1;
-  if (colon <= from || line[colon] !== ':') return undefined;
-  if (line[colon - 1] !== ']') return { nameEnd: colon, pid: 0 };
-  const bracket = line.lastIndexOf('[', colon);
-  if (bracket <= from) return undefined;
-  const pid = decimal(line, bracket + 1, colon - 1);
-  return Number.isNaN(pid) ? undefined : { nameEnd: bracket, pid };
+const oncePerInstance = new Set(['qmgr', 'nqmgr', 'oqmgr', 'pickup', 'bounce', 'postsuper']);
+
+/** Reads a tag; `undefined` for what is none, or has one component alone: that is some other program's. */
+export function readTag(text: string): Tag | undefined {
+  const [, name, pid] = /^(.+?)(?:\[(\d{1,10})\])?:$/.exec(text) ?? [];
+  const components = name?.split('/') ?? [];
+  const program = components.pop();
+  if (program === undefined || components.length === 0) return undefined;
+  if (components.length > 1 && !oncePerInstance.has(program)) components.pop();
+  const instance = components.join('/');
+  return instance === '' ? undefined : { instance, program, pid: Number(pid ?? 0) };
 }
