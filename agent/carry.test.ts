@@ -6,11 +6,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { linesMessage, type ReportMessage, type ResultMessage, reportMessage } from '../shared/wire/events.ts';
 import { unpackLines } from '../shared/wire/lines.ts';
 import { agentConfig } from './config.ts';
-import { FakeExec } from './fake-exec.ts';
+import { FakeExec } from './fake-exec.fixture.ts';
 import type { Log } from './log.ts';
 import { startAgent } from './main.ts';
-import { accept, command, desired, jws } from './order-samples.ts';
-import { type SqsStub, startSqsStub } from './sqs-stub.ts';
+import { accept, command, desired, jws } from './order-samples.fixture.ts';
+import { type SqsStub, startSqsStub } from './sqs-stub.fixture.ts';
 
 let folder: string;
 let file: string;

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FakeExec } from './fake-exec.ts';
-import { type SqsStub, startSqsStub } from './sqs-stub.ts';
+import { FakeExec } from './fake-exec.fixture.ts';
+import { type SqsStub, startSqsStub } from './sqs-stub.fixture.ts';
 
 let folder: string;
 let hub: SqsStub;
@@ -36,7 +36,7 @@ async function runChild(queueConfig: object): Promise<{ groups: number[] }> {
     instances: [{ name: 'postfix', configDirectory: '/etc/postfix' }],
     execSocket: join(folder, 'exec.sock'),
   };
-  const child = join(import.meta.dirname, 'drop-child.ts');
+  const child = join(import.meta.dirname, 'drop-child.fixture.ts');
   const { stdout } = await promisify(execFile)(process.execPath, [child, JSON.stringify(config), folder]);
   return JSON.parse(stdout);
 }

@@ -2,8 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { chownSync, mkdirSync } from 'node:fs';
 import type { Log } from './log.ts';
 
-/** Lets the agent read the maillog and list the queue, and nothing else. */
-const agentGroups = ['adm', 'postdrop'];
+/** May read the maillog. */
+const logGroup = 'adm';
+/**
+ * May list the queue. It becomes the process's own group: postqueue(1) is set-gid postdrop, and takes the configuration
+ * of a second instance only from root or where set-gid changes nothing; otherwise it wants the directory named in the
+ * default main.cf.
+ */
+const queueGroup = 'postdrop';
 const fallbackUser = 'nobody';
 
 /**
@@ -28,8 +34,9 @@ export function dropPrivileges(options: { user: string; directories: readonly st
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     chownSync(directory, uid, gid);
   }
-  setgroups([...new Set([...groups, ...agentGroups.flatMap((group) => groupId(group) ?? [])])]);
-  setgid(gid);
+  const ownGroup = groupId(queueGroup) ?? gid;
+  setgroups([...new Set([...groups, ownGroup, groupId(logGroup) ?? gid])]);
+  setgid(ownGroup);
   setuid(uid);
   assertDropped();
   // What a library looks for in a home must not be root's.

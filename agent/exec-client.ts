@@ -5,7 +5,7 @@ import { type Log, reasonOf, Trouble } from './log.ts';
 import { Backoff, pause } from './pause.ts';
 
 /** Exec is not there, or went away before it answered: what was asked must be asked again. */
-export class ExecUnavailableError extends Error {
+class ExecUnavailableError extends Error {
   override name = 'ExecUnavailableError';
 }
 

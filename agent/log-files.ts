@@ -4,7 +4,7 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 
-export interface LogStatus {
+interface LogStatus {
   readonly dev: number;
   readonly inode: number;
   readonly sizeBytes: number;

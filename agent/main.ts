@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { HeartbeatMessage } from '../shared/wire/events.ts';
+import type { HeartbeatMessage, ReportMessage } from '../shared/wire/events.ts';
 import { backfillPacks } from './backfill.ts';
 import type { AgentConfig } from './config.ts';
 import { Counters } from './counters.ts';
@@ -75,14 +75,14 @@ export async function startAgent(options: {
   const urgency = new Urgency((login) => inForce.has(login, store.rule, Date.now()));
   const listing: Listing = options.listing ?? ((name, on) => postqueueListing(configDirectory(config, name), on));
 
-  const takeSnapshots = async () => {
+  const takeSnapshots = async (send: (message: ReportMessage) => Promise<boolean>) => {
     for (const { name } of config.instances) {
       const loginOf = (instance: string, queueId: string) => store.loginOf(instance, queueId);
-      await reports.sendOnce(await snapshot({ relay, instance: name, listing: listing(name, signal), loginOf }));
+      await send(await snapshot({ relay, instance: name, listing: listing(name, signal), loginOf }));
     }
   };
   const perform: ConstructorParameters<typeof Results>[0]['perform'] = async ({ act, backfill }) => {
-    if (act === 'snapshot') return takeSnapshots();
+    if (act === 'snapshot') return takeSnapshots((message) => reports.send(message));
     if (backfill === undefined) throw new Error('backfill: no range given');
     if (!config.maillogs.includes(backfill.file))
       throw new Error(`backfill: ${backfill.file} is no maillog of this relay`);
@@ -141,7 +141,7 @@ export async function startAgent(options: {
   const takeSnapshotsEver = async () => {
     while (!signal.aborted) {
       const began = performance.now();
-      await takeSnapshots().catch((error: unknown) => {
+      await takeSnapshots((message) => reports.sendOnce(message)).catch((error: unknown) => {
         if (!signal.aborted) log.warn({ reason: reasonOf(error) }, 'no snapshot of the queue');
       });
       const tookMs = performance.now() - began;

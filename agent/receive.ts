@@ -192,7 +192,7 @@ export class Receiver {
 }
 
 /** The order in a message, unverified, or what is wrong with it. */
-export function readOrder(jws: string): Order | string {
+function readOrder(jws: string): Order | string {
   if (Buffer.byteLength(jws) > maxOrderBytes) return `an order of more than ${maxOrderBytes} bytes`;
   const [, payload, signature, ...rest] = jws.split('.');
   if (payload === undefined || signature === undefined || signature === '' || rest.length > 0) {

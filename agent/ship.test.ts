@@ -14,7 +14,7 @@ import type { Log } from './log.ts';
 import { Packer } from './packer.ts';
 import { queueClient, Sender } from './queue-client.ts';
 import { Shipper } from './ship.ts';
-import { type SqsStub, startSqsStub } from './sqs-stub.ts';
+import { type SqsStub, startSqsStub } from './sqs-stub.fixture.ts';
 import { Tail } from './tail.ts';
 import { Urgency } from './urgency.ts';
 
@@ -165,7 +165,11 @@ describe('kill -9 of the agent', () => {
     await writeFile(configFile, JSON.stringify(configOf(hub)));
     await writeFile(file, '');
     const start = (): ChildProcess =>
-      spawn(process.execPath, [join(import.meta.dirname, 'ship-child.ts'), configFile, folder], { stdio: 'inherit' });
+      spawn(
+        process.execPath,
+        [join(import.meta.dirname, 'agent-child.fixture.ts'), configFile, folder, 'stay', 'no-queue'],
+        { stdio: 'inherit' },
+      );
     let child = start();
     closing.push(async () => {
       child.kill('SIGKILL');

@@ -36,7 +36,7 @@ export async function startSqsStub(port = 0): Promise<SqsStub> {
   const polls = new Set<() => void>();
   const stub: { fault: SqsStub['fault'] } = { fault: undefined };
 
-  const answer = async (action: string, body: z.infer<typeof request>): Promise<unknown> => {
+  const answer = async (action: string, body: z.infer<typeof request>, isGone: () => boolean): Promise<unknown> => {
     const queue = new URL(body.QueueUrl).pathname.split('/').at(-1) ?? '';
     switch (action) {
       case 'SendMessage': {
@@ -52,7 +52,8 @@ export async function startSqsStub(port = 0): Promise<SqsStub> {
             setTimeout(resolve, (body.WaitTimeSeconds ?? 0) * 1000).unref();
           });
         }
-        const batch = ready();
+        // Nothing is handed to an agent that was killed while it waited.
+        const batch = isGone() ? [] : ready();
         for (const each of batch) each.isInFlight = true;
         return {
           Messages: batch.map((each) => ({
@@ -86,7 +87,7 @@ export async function startSqsStub(port = 0): Promise<SqsStub> {
       outgoing.end(JSON.stringify({ __type: `com.amazonaws.sqs#${fault.type}`, message: fault.message }));
       return;
     }
-    outgoing.end(JSON.stringify(await answer(action, body)));
+    outgoing.end(JSON.stringify(await answer(action, body, () => outgoing.destroyed)));
   };
   const server = createServer((incoming, outgoing) => {
     serve(incoming, outgoing).catch(() => outgoing.destroy());
