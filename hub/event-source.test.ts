@@ -55,7 +55,7 @@ const empty = (name = 'q') => {
   return ready === 0 && inFlight === 0;
 };
 
-describe('an event source', () => {
+describe('an event source', { timeout: 15_000 }, () => {
   it("hands over Lambda's event, within milliseconds of the send, and deletes what was handled", async () => {
     const events: { event: SQSEvent; atMs: number }[] = [];
     start(async (event) => {

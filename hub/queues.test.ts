@@ -96,7 +96,7 @@ describe('time', () => {
 });
 
 describe('a receipt handle', () => {
-  it('of an earlier receive deletes nothing', async () => {
+  it('of an earlier receive deletes nothing, and deleting twice is fine', async () => {
     queues.createQueue('q', { visibilitySeconds: 1 });
     queues.send('q', 'hub', [{ body: 'x' }]);
     const [first] = await take('q');
@@ -104,8 +104,10 @@ describe('a receipt handle', () => {
     const [second] = await take('q');
     expect(queues.delete('q', [first?.receiptHandle ?? ''])).toEqual([undefined]);
     expect(queues.depth('q')).toEqual({ ready: 0, inFlight: 1 });
-    expect(queues.delete('q', [second?.receiptHandle ?? ''])).toEqual([undefined]);
+    const handle = second?.receiptHandle ?? '';
+    expect(queues.delete('q', [handle])).toEqual([undefined]);
     expect(queues.depth('q')).toEqual({ ready: 0, inFlight: 0 });
+    expect(queues.delete('q', [handle])).toEqual([undefined]);
   });
 
   it('of a FIFO queue ends with its visibility', async () => {
@@ -145,6 +147,16 @@ describe('a waiting receiver', () => {
     expect(await waiting).toEqual([]);
     queues.send('q', 'hub', [{ body: 'x' }]);
     expect(bodiesOf(await take('q'))).toEqual(['x']);
+  });
+
+  it.each([989, 990])('misses no message that comes back while it looks (%d ms on)', async (elapsedMs) => {
+    queues.createQueue('q', { visibilitySeconds: 1 });
+    queues.send('q', 'hub', [{ body: 'x' }]);
+    await take('q');
+    now += elapsedMs;
+    const ticking = new QueueStore(db, () => now++);
+    const waiting = ticking.receive('q', { maxMessages: 1, waitSeconds: 20, signal: never });
+    expect(bodiesOf(await waiting)).toEqual(['x']);
   });
 
   it('is served before those that came later', async () => {

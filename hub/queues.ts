@@ -124,7 +124,7 @@ export class QueueStore {
 
   /** Waits until there is a message, the wait is over, or the signal comes. */
   async receive(name: string, request: ReceiveRequest): Promise<Received[]> {
-    const taken = this.#take(name, request);
+    const taken = this.#take(name, request, this.#clock());
     if (taken.length > 0 || request.waitSeconds <= 0) return taken;
     const line = this.#waiting.get(name) ?? new Set();
     if (line.size >= maxWaitingPerQueue) {
@@ -149,8 +149,9 @@ export class QueueStore {
       };
       const look = (): void => {
         try {
-          const taken = this.#take(name, request);
+          // One reading for both: between two, a message could come back and neither take nor timer would see it.
           const now = this.#clock();
+          const taken = this.#take(name, request, now);
           if (taken.length > 0 || now >= deadlineMs) {
             leave();
             resolve(taken);
@@ -171,17 +172,11 @@ export class QueueStore {
     });
   }
 
-  #take(name: string, request: ReceiveRequest): Received[] {
+  #take(name: string, request: ReceiveRequest, now: number): Received[] {
     const queue = this.queue(name);
     const deadLetters = queue.deadLetter === undefined ? undefined : this.queue(queue.deadLetter.queue);
     const visibilitySeconds = request.visibilitySeconds ?? queue.visibilitySeconds;
-    const { taken, moved } = this.#messages.take(
-      queue,
-      deadLetters,
-      request.maxMessages,
-      visibilitySeconds,
-      this.#clock(),
-    );
+    const { taken, moved } = this.#messages.take(queue, deadLetters, request.maxMessages, visibilitySeconds, now);
     if (moved > 0 && deadLetters !== undefined) this.#wake(deadLetters.name);
     return taken;
   }

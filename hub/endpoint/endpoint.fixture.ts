@@ -66,6 +66,7 @@ export async function hubQueueFixture(): Promise<QueueFixture> {
   let made = 0;
   return {
     client: rig.client(rig.key),
+    deduplicatesPerGroup: true,
     makeQueue: async ({ fifo, visibilitySeconds, deadLetter }) => {
       const name = `queue-${made++}${fifo === true ? '.fifo' : ''}`;
       rig.queues.createQueue(name, {

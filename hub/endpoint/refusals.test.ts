@@ -4,6 +4,7 @@ import {
   CreateQueueCommand,
   DeleteMessageBatchCommand,
   DeleteMessageCommand,
+  EmptyBatchRequest,
   InvalidMessageContents,
   ListQueuesCommand,
   PurgeQueueCommand,
@@ -193,6 +194,9 @@ describe('a request is refused, and nothing is stored,', () => {
     const Entries = Array.from({ length: 11 }, (_, index) => ({ Id: `${index}`, MessageBody: 'x' }));
     await expect(client.send(new SendMessageBatchCommand({ QueueUrl, Entries }))).rejects.toThrow(
       TooManyEntriesInBatchRequest,
+    );
+    await expect(client.send(new SendMessageBatchCommand({ QueueUrl, Entries: [] }))).rejects.toThrow(
+      EmptyBatchRequest,
     );
     await expect(client.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 21 }))).rejects.toMatchObject({
       name: 'InvalidParameterValue',
