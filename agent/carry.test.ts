@@ -162,6 +162,20 @@ describe('carrying orders', () => {
     expect(exec.requests).toEqual([]);
   });
 
+  it('keeps an order that exec refused until the hub knows of it', async () => {
+    exec.answer = (asked) => ('jws' in asked ? [{ id: asked.id, state: 'refused', reason: 'signature' }] : []);
+    await start();
+    await until(() => reports().length > 1);
+    hub.fault = { status: 503, type: 'ServiceUnavailable', message: 'busy' };
+    hub.command(jws(command('c1', {})));
+    await until(() => orders().length === 1);
+    await sleep(100);
+    expect(hub.waiting).toHaveLength(1);
+    hub.fault = undefined;
+    await until(() => hub.waiting.length === 0);
+    expect(results()[0]).toMatchObject({ id: 'c1', state: 'refused', reason: 'signature' });
+  });
+
   it('does not believe an order that exec refused', async () => {
     exec.answer = (asked) => ('jws' in asked ? [{ id: asked.id, state: 'refused', reason: 'signature' }] : []);
     await start();

@@ -27,7 +27,7 @@ export class ExecClient {
   readonly #log: Log;
   readonly #waiting = new Map<string, Waiting>();
   /** Final answers being handed on; exec repeats them until they are acknowledged. */
-  readonly #handing = new Set<string>();
+  readonly #handing = new Map<string, Promise<boolean>>();
   #socket: Socket | undefined;
   #serial = 0;
 
@@ -54,6 +54,11 @@ export class ExecClient {
   /** The first answer: `journaled`, or at once a final one. @throws ExecUnavailableError */
   order(request: OrderRequest): Promise<Response> {
     return this.#ask(request.id, request);
+  }
+
+  /** Waits until the final answer that came is with the hub; false if it could not be brought there. */
+  async handedOn(id: string): Promise<boolean> {
+    return (await this.#handing.get(id)) ?? true;
   }
 
   /** The desired state in force. @throws ExecUnavailableError */
@@ -118,22 +123,24 @@ export class ExecClient {
       return;
     }
     if (answer.id === '') this.#log.error({ reason: answer.reason }, 'exec did not understand a line');
+    if (isOrdersEnd(answer)) this.#handOn(answer);
     this.#waiting.get(answer.id)?.resolve(answer);
     this.#waiting.delete(answer.id);
-    if (isOrdersEnd(answer)) void this.#handOn(answer);
   }
 
-  async #handOn(answer: Response): Promise<void> {
+  #handOn(answer: Response): void {
     if (this.#handing.has(answer.id)) return;
-    this.#handing.add(answer.id);
-    try {
-      await this.#onFinal(answer);
-      await this.#write({ ack: answer.id });
-    } catch (error) {
-      this.#log.warn({ id: answer.id, reason: reasonOf(error) }, 'a result stays with exec for now');
-    } finally {
-      this.#handing.delete(answer.id);
-    }
+    const handing = this.#onFinal(answer)
+      .then(() => this.#write({ ack: answer.id }))
+      .then(
+        () => true,
+        (error: unknown) => {
+          this.#log.warn({ id: answer.id, reason: reasonOf(error) }, 'a result stays with exec for now');
+          return false;
+        },
+      )
+      .finally(() => this.#handing.delete(answer.id));
+    this.#handing.set(answer.id, handing);
   }
 
   #ask(id: string, request: Request): Promise<Response> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
+import { createReadStream, fstatSync, statSync } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 
@@ -45,19 +45,16 @@ export async function logFiles(livePath: string): Promise<LogFile[]> {
   const names = (await readdir(folder)).filter(
     (other) => other === name || (other.startsWith(name) && generationSuffix.test(other.slice(name.length))),
   );
-  const found = await Promise.all(names.map((other) => logFile(join(folder, other), livePath)));
-  return found.filter((file) => file !== undefined).sort(byAge);
+  return names.flatMap((other) => logFile(join(folder, other), livePath) ?? []).sort(byAge);
 }
 
-export async function logFile(path: string, livePath: string): Promise<LogFile | undefined> {
-  try {
-    const { dev, ino, size, mtimeMs } = await stat(path);
-    const compressed = path.endsWith('.gz');
-    return { path, dev, inode: ino, sizeBytes: size, mtimeMs, live: path === livePath, compressed };
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
+/** Synchronous, for the same reason as {@link LogReader.status}. Undefined if there is none. */
+export function logFile(path: string, livePath: string): LogFile | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  const { dev, ino, size, mtimeMs } = found;
+  const compressed = path.endsWith('.gz');
+  return { path, dev, inode: ino, sizeBytes: size, mtimeMs, live: path === livePath, compressed };
 }
 
 /** Where two were last written in one tick of the file system's clock the names decide: `.2` is older than `.1`. */
@@ -95,8 +92,8 @@ export async function firstBytes(file: LogFile, bytes: number): Promise<Buffer> 
 export interface LogReader {
   /** At most `bytes` bytes from `offset`; empty at the present end. */
   read(offset: number, bytes: number): Promise<Buffer>;
-  /** The opened file as it is now, also after it was renamed or unlinked. */
-  status(): Promise<LogStatus>;
+  /** The opened file as it is now, also after it was renamed or unlinked. Synchronous: asked twenty times a second. */
+  status(): LogStatus;
   close(): Promise<void>;
 }
 
@@ -112,8 +109,8 @@ async function openPlain(path: string): Promise<LogReader> {
       const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(bytes), 0, bytes, offset);
       return buffer.subarray(0, bytesRead);
     },
-    async status() {
-      const { dev, ino, size, mtimeMs } = await handle.stat();
+    status() {
+      const { dev, ino, size, mtimeMs } = fstatSync(handle.fd);
       return { dev, inode: ino, sizeBytes: size, mtimeMs };
     },
     close: () => handle.close(),
@@ -140,7 +137,7 @@ async function openCompressed(file: LogFile): Promise<LogReader> {
       return held.subarray(offset - heldAt, offset - heldAt + bytes);
     },
     // Nobody writes to it: what counts is that it never shrinks.
-    status: async () => ({ ...file, sizeBytes: Number.MAX_SAFE_INTEGER }),
+    status: () => ({ ...file, sizeBytes: Number.MAX_SAFE_INTEGER }),
     async close() {
       source.destroy();
       gunzip.destroy();

@@ -126,7 +126,11 @@ export class Receiver {
     const before = this.#store.rule;
     const request = this.#request(read, jws);
     const answer = await this.#exec.order(request);
-    if (answer.state === 'refused' || answer.state === 'expired') return;
+    if (answer.state === 'refused' || answer.state === 'expired') {
+      // Exec keeps no record of what it refused at the door: the queue does, until the hub knows.
+      if (!(await this.#exec.handedOn(read.jti))) throw new Error('the refusal is not reported yet');
+      return;
+    }
     await this.#taken(read, request, JSON.stringify(before));
   }
 

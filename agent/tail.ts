@@ -124,10 +124,11 @@ export class Tail {
     const source = this.#source;
     if (source === undefined) return 'idle';
     const { reader, splitter } = source;
-    const status = await reader.status();
+    const status = reader.status();
     source.mtimeMs = status.mtimeMs;
     if (status.sizeBytes > splitter.position && !(await this.#beginsAsBefore(source))) return this.#rewritten(source);
     if (status.sizeBytes < splitter.position) return this.#rewritten(source);
+    if (status.sizeBytes === splitter.position) return this.#atEnd(source);
     const bytes = await reader.read(splitter.position, readBytes);
     if (bytes.length === 0) return this.#atEnd(source);
     source.successor = undefined;
@@ -178,7 +179,7 @@ export class Tail {
   async #open(file: LogFile, offset: number): Promise<Source | undefined> {
     const first = await firstBytes(file, headBytes);
     const reader = await openLog(file);
-    const status = await reader.status();
+    const status = reader.status();
     // Renamed between being listed and being opened: look again.
     if (status.inode !== file.inode || status.dev !== file.dev) {
       await reader.close();
@@ -188,7 +189,7 @@ export class Tail {
   }
 
   async #atEnd(source: Source): Promise<Chunk | 'progress' | 'idle'> {
-    if (!source.file.compressed && (await this.#isLive(source))) return 'idle';
+    if (!source.file.compressed && this.#isLive(source)) return 'idle';
     if (source.successor === undefined) {
       source.successor = await this.#successor(source);
       return source.successor === undefined ? 'idle' : 'progress';
@@ -202,8 +203,8 @@ export class Tail {
     return chunk ?? 'progress';
   }
 
-  async #isLive(source: Source): Promise<boolean> {
-    const live = await logFile(this.#path, this.#path);
+  #isLive(source: Source): boolean {
+    const live = logFile(this.#path, this.#path);
     return live !== undefined && live.inode === source.file.inode && live.dev === source.file.dev;
   }
 
