@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from 'commander';
 import { ConfigError } from '../shared/config/load.ts';
+import { addDemoCommand } from './commands/demo.ts';
 import { addFindingCommands } from './commands/findings.ts';
 import { addLogCommands } from './commands/logs.ts';
 import { addRelayCommands } from './commands/relay.ts';
@@ -18,6 +19,7 @@ const program = new Command('holdfast')
   .exitOverride();
 
 addServiceCommands(program);
+addDemoCommand(program);
 addRelayCommands(program);
 addFindingCommands(program);
 addLogCommands(program);

@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import * as z from 'zod';
 import { ApiClient } from '../cli/api-client.ts';
 import type { Enrolled } from '../functions/api/enrol.ts';
 import { hubConfig } from '../hub/config.ts';
@@ -96,8 +95,7 @@ export class TestRelay {
     const keys = new Map(Object.entries(this.#enrolled.hubKeys).map(([kid, pem]) => [kid, publicKey(pem)]));
     const orders: Order[] = [];
     for (const { Body = '', ReceiptHandle } of received.Messages ?? []) {
-      const { jws } = z.object({ jws: z.string() }).parse(JSON.parse(Body));
-      orders.push(order.parse(verifyJws(jws, keys)));
+      orders.push(order.parse(verifyJws(Body, keys)));
       await this.#sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
     }
     return orders;

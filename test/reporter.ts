@@ -7,6 +7,8 @@ export default class ClosingLine implements Reporter {
     for (const module of modules) {
       // A file that fails to import has no tests at all: its errors count as failures.
       count.failed += module.errors().length;
+      // So has a suite whose beforeAll or afterAll failed: its tests are merely skipped.
+      for (const suite of module.children.allSuites()) count.failed += suite.errors().length;
       for (const test of module.children.allTests()) count[test.result().state] += 1;
     }
     console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);

@@ -4,14 +4,12 @@ import { signJws } from '../../shared/wire/jws.ts';
 import type { Order } from '../../shared/wire/orders.ts';
 import type { Deps } from '../deps.ts';
 
-/** Signs an order and puts it into the relay's command queue. `group` keeps the order of what belongs together. */
+/** Signs an order and puts it, a bare JWS, into the relay's command queue. `group` keeps the order of what belongs together. */
 export async function sendOrder(deps: Deps, relay: Registration, order: Order, group: string): Promise<void> {
-  const jws = await signJws(order, deps.signer);
-  const message = { v: 1, kind: 'order', jws };
   await deps.sqs.send(
     new SendMessageCommand({
       QueueUrl: relay.commandQueueUrl,
-      MessageBody: JSON.stringify(message),
+      MessageBody: await signJws(order, deps.signer),
       MessageGroupId: groupId(group),
       MessageDeduplicationId: order.jti,
     }),
