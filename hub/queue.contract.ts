@@ -1,18 +1,16 @@
 import {
-  ChangeMessageVisibilityCommand,
   DeleteMessageBatchCommand,
-  DeleteMessageCommand,
   GetQueueAttributesCommand,
   GetQueueUrlCommand,
   type Message,
   QueueDoesNotExist,
   ReceiveMessageCommand,
   SendMessageBatchCommand,
-  SendMessageCommand,
   type SendMessageResult,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { asks, attribute, bodies, drain } from './queue.asks.ts';
 
 export interface QueueFixture {
   readonly client: SQSClient;
@@ -38,45 +36,7 @@ export function queueContract(name: string, start: () => Promise<QueueFixture>):
     }, 60_000);
     afterAll(() => fixture.close());
 
-    const send = (queueUrl: string, body: string): Promise<SendMessageResult> =>
-      fixture.client.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body }));
-    const sendTo = (queueUrl: string, group: string, id: string, body = id): Promise<SendMessageResult> =>
-      fixture.client.send(
-        new SendMessageCommand({
-          QueueUrl: queueUrl,
-          MessageBody: body,
-          MessageGroupId: group,
-          MessageDeduplicationId: id,
-        }),
-      );
-    const receive = async (
-      queueUrl: string,
-      options: { waitSeconds?: number; max?: number } = {},
-    ): Promise<Message[]> => {
-      const { waitSeconds = 0, max = 10 } = options;
-      const received = await fixture.client.send(
-        new ReceiveMessageCommand({
-          QueueUrl: queueUrl,
-          MaxNumberOfMessages: max,
-          WaitTimeSeconds: waitSeconds,
-          MessageSystemAttributeNames: ['All'],
-        }),
-      );
-      return received.Messages ?? [];
-    };
-    const remove = (queueUrl: string, message: Message | undefined): Promise<unknown> =>
-      fixture.client.send(new DeleteMessageCommand({ QueueUrl: queueUrl, ReceiptHandle: message?.ReceiptHandle }));
-    const hide = (queueUrl: string, message: Message | undefined, seconds: number): Promise<unknown> =>
-      fixture.client.send(
-        new ChangeMessageVisibilityCommand({
-          QueueUrl: queueUrl,
-          ReceiptHandle: message?.ReceiptHandle,
-          VisibilityTimeout: seconds,
-        }),
-      );
-    const bodies = (messages: readonly Message[]): (string | undefined)[] => messages.map((message) => message.Body);
-    const attribute = (message: Message | undefined, name: keyof NonNullable<Message['Attributes']>) =>
-      message?.Attributes?.[name];
+    const { send, sendTo, receive, remove, hide } = asks(() => fixture.client);
 
     describe('a standard queue', () => {
       it('gives back what was sent, with who sent it, when, and how often it was given', async () => {
@@ -321,12 +281,4 @@ export function queueContract(name: string, start: () => Promise<QueueFixture>):
       });
     });
   });
-}
-
-/** Receives until `count` messages are there; fails the test after as many empty answers. */
-async function drain(receive: () => Promise<Message[]>, count: number): Promise<Message[]> {
-  const messages: Message[] = [];
-  for (let attempt = 0; messages.length < count && attempt < 2 * count; attempt++) messages.push(...(await receive()));
-  expect(messages).toHaveLength(count);
-  return messages;
 }
