@@ -96,7 +96,6 @@ export const proof = z.object({
 export type Proof = z.infer<typeof proof>;
 
 export const resultState = z.enum(['journaled', 'running', 'done', 'failed', 'refused', 'expired']);
-export type ResultState = z.infer<typeof resultState>;
 
 /** Outcome of one order (a command or a generation of the desired state), with its proofs. */
 export const resultMessage = z.object({
@@ -122,7 +121,6 @@ export const proofMessage = z.object({
   proofs: z.array(proof).max(1000),
   at: z.int(),
 });
-export type ProofMessage = z.infer<typeof proofMessage>;
 
 export const reportMessage = z.discriminatedUnion('kind', [
   heartbeatMessage,

@@ -52,7 +52,6 @@ export const desiredOrder = z.strictObject({
 export type DesiredOrder = z.infer<typeof desiredOrder>;
 
 export const act = z.enum(['hold', 'release', 'purge', 'kick', 'sweep', 'snapshot', 'backfill', 'prove']);
-export type Act = z.infer<typeof act>;
 
 export const commandOrder = z.strictObject({
   ...envelope,
