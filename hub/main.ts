@@ -58,23 +58,24 @@ export async function startHub(options: {
     key: readFileSync(config.tls.key, 'utf8'),
   };
   const onError = (error: unknown): void => log.error({ error: String(error) }, 'the hub failed');
+  const serving = { queues, keys: accessKeys, onError };
   const endpoint = await startEndpoint({
-    queues,
-    keys: accessKeys,
+    ...serving,
     host: config.listen,
     port: config.sqsPort,
-    onError,
     ...(tls !== undefined && { tls }),
   });
+  // A certificate for relays names no loopback address: the functions get an endpoint of their own.
+  const inner = tls === undefined ? endpoint : await startEndpoint({ ...serving, host: '127.0.0.1', port: 0 });
 
   // The functions' own key lives as long as this process.
   for (const old of accessKeys.keysOf('hub')) accessKeys.revokeAccessKey(old);
   const sqs = new SQSClient({
-    endpoint: endpoint.url,
+    endpoint: inner.url,
     region: hubRegion,
     credentials: accessKeys.createAccessKey('hub', everyGrant),
   });
-  const urlOf = (name: string): string => `${endpoint.url}/000000000000/${name}`;
+  const urlOf = (name: string): string => `${inner.url}/000000000000/${name}`;
   const closing = new AbortController();
   const deps: Deps = {
     ...fixed,
@@ -95,6 +96,8 @@ export async function startHub(options: {
 
   const source = (name: string, handler: Parameters<typeof eventSource>[0]['handler'], concurrency: number) =>
     eventSource({ client: sqs, queueUrl: urlOf(name), handler, batchSize: 10, concurrency, onError });
+  // What a killed hub was working on need not wait for its visibility to end.
+  for (const name of [queueNames.events, queueNames.reports, queueNames.dispatch]) queues.returnInFlight(name);
   const sources = [
     source(queueNames.events, ingest(deps), 2),
     source(queueNames.reports, record(deps), 1),
@@ -118,7 +121,7 @@ export async function startHub(options: {
       await new Promise<void>((resolve) => server.close(() => resolve()));
       await Promise.all(sources.map((each) => each.close()));
       await scheduled;
-      await endpoint.close();
+      await Promise.all([...new Set([endpoint, inner])].map((each) => each.close()));
       sqs.destroy();
       db.close();
     },

@@ -99,6 +99,13 @@ export async function play(fleet: Fleet, cast: Cast, options: PlayOptions): Prom
     );
     await story.thiefGone;
     await proven(fleet, finding, until);
+    for (const { relay, since: inForceAt, proofs } of (await fleet.api.finding(finding.id)).relays) {
+      const quarantine = proofs.find(({ what }) => what === 'quarantine');
+      if (quarantine === undefined || inForceAt === undefined) continue;
+      tell(
+        `${since(inForceAt)}  ${relay} proves from its queue files: ${quarantine.held} held, ${quarantine.outsideHold} outside hold`,
+      );
+    }
 
     const before = await watch.look(story.truth.innocent, story.truth.owner);
     const held = [...before.values()].filter((file) => file.held).length;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { agentConfig } from '../../agent/config.ts';
 import { execConfig } from '../../agent/exec/config.ts';
@@ -22,6 +23,7 @@ export function simulatedRelays(user: string, log: Log): RelayMaker {
   return {
     simulated: true,
     mailSide: async (name, folder, cast) => {
+      await mkdir(folder, { recursive: true });
       const maillog = join(folder, 'mail.log');
       const relay = new SimulatedRelay({ name, maillog, users: cast.credentials, realm: cast.realm });
       const instances = [{ name, configDirectory: folder }];
