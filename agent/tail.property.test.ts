@@ -1,19 +1,8 @@
-import {
-  appendFile,
-  copyFile,
-  mkdtemp,
-  readFile,
-  rename,
-  rm,
-  stat,
-  truncate,
-  unlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { appendFile, copyFile, mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Counters } from './counters.ts';
@@ -51,11 +40,9 @@ function tailFrom(cursor: Cursor | undefined): Tail {
   return tail;
 }
 
+/** As logrotate does: gzip keeps the time of last writing to the nanosecond. */
 async function gzip(path: string): Promise<void> {
-  const { mtime } = await stat(path);
-  await writeFile(`${path}.gz`, gzipSync(await readFile(path)));
-  await utimes(`${path}.gz`, mtime, mtime);
-  await unlink(path);
+  await promisify(execFile)('gzip', [path]);
 }
 
 type Step =
@@ -179,8 +166,11 @@ describe('any interleaving of writing, rotating, truncating, compressing and cra
           else if (next.do === 'readOne') await site.readSome(1);
           else await site.crash(next.do === 'crash' ? 0 : 2);
         }
-        await site.append(['the end\n']);
-        await site.readSome(10_000);
+        // Twice: a log truncated and grown to its old size within one tick of the clock shows with the next line.
+        for (const last of ['nearly the end\n', 'the end\n']) {
+          await site.append([last]);
+          await site.readSome(10_000);
+        }
         await site.tail.close();
         expect(site.written.filter((line) => !site.read.has(line))).toEqual([]);
         expect(counters.get('logGaps')).toBe(0);

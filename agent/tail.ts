@@ -125,9 +125,11 @@ export class Tail {
     if (source === undefined) return 'idle';
     const { reader, splitter } = source;
     const status = reader.status();
+    // Written since the last look; it may even have been truncated and have grown to the size it had.
+    const isTouched = status.sizeBytes !== splitter.position || status.mtimeMs !== source.mtimeMs;
     source.mtimeMs = status.mtimeMs;
-    if (status.sizeBytes > splitter.position && !(await this.#beginsAsBefore(source))) return this.#rewritten(source);
     if (status.sizeBytes < splitter.position) return this.#rewritten(source);
+    if (isTouched && !(await this.#beginsAsBefore(source))) return this.#rewritten(source);
     if (status.sizeBytes === splitter.position) return this.#atEnd(source);
     const bytes = await reader.read(splitter.position, readBytes);
     if (bytes.length === 0) return this.#atEnd(source);
