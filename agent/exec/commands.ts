@@ -2,9 +2,9 @@ import { type AccountRule, canonicalAccount } from '../../shared/account/account
 import type { EffectCounts, Proof } from '../../shared/wire/events.ts';
 import type { CommandOrder } from '../../shared/wire/orders.ts';
 import { everything, selects } from '../../shared/wire/selection.ts';
+import { addCounts } from './effect-counts.ts';
 import { batchSize, type Effects } from './effects.ts';
 import type { HintedId } from './late-mail.ts';
-import { addCounts } from './ledger.ts';
 import type { Outcome } from './ledger-entry.ts';
 import type { Postfix, PostsuperAct, QueueFile, QueueName } from './postfix.ts';
 import type { HintedSession } from './protocol.ts';

@@ -1,6 +1,7 @@
 import type { EffectCounts } from '../../shared/wire/events.ts';
-import { addCounts, type Ledger, type OpenBatch } from './ledger.ts';
-import type { Batch } from './ledger-entry.ts';
+import { addCounts } from './effect-counts.ts';
+import type { Ledger } from './ledger.ts';
+import type { Batch, OpenBatch } from './ledger-entry.ts';
 import type { Postfix, PostsuperAct, QueueFile } from './postfix.ts';
 
 /** IDs per run of postsuper: some 70 ms of work, so that an undo or another account never waits long. */

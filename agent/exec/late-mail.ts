@@ -1,8 +1,14 @@
 import { type Log, reasonOf } from '../log.ts';
 import type { Postfix, QueueFile } from './postfix.ts';
+import { isQueueId } from './queue-id.ts';
 
 /** `[instance, queueId]` */
 export type HintedId = readonly [string, string];
+
+/** Hints that name an instance of ours and hold an ID at all; the others are the agent's mistake. */
+export function plausible(postfix: Postfix, ids: readonly HintedId[]): HintedId[] {
+  return ids.filter(([instance, queueId]) => postfix.instances.includes(instance) && isQueueId(queueId));
+}
 
 /** Bounds (I11). At most as many files are in DATA as there are smtpd processes. */
 const maxWatched = 10_000;

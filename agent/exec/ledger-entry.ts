@@ -21,7 +21,13 @@ export const batch = z.strictObject({
 });
 export type Batch = z.infer<typeof batch>;
 
-const numberMark = z.tuple([z.string(), z.int(), z.string()]);
+/** A batch between `began` and `did`. */
+export interface OpenBatch {
+  readonly key: string;
+  /** The order's, or `standing`. */
+  readonly jti: string;
+  readonly batch: Batch;
+}
 
 /** One line of the journal. */
 export const ledgerEntry = z.discriminatedUnion('t', [
@@ -48,8 +54,8 @@ export const ledgerEntry = z.discriminatedUnion('t', [
     t: z.literal('marks'),
     clock: clockReading,
     generation: z.int(),
-    /** `[account, number, hash]` of the last command per account. */
-    numbers: z.array(numberMark),
+    /** `[account, number]` of the last command per account. */
+    numbers: z.array(z.tuple([z.string(), z.int()])),
     /** For an account without a mark: numbers up to here are used up. */
     numberFloor: z.int(),
     /** When, on this boot's monotonic clock, the commands of the last hour were accepted. */

@@ -4,9 +4,10 @@ import * as z from 'zod';
 import type { EffectCounts } from '../../shared/wire/events.ts';
 import type { DesiredOrder, Order } from '../../shared/wire/orders.ts';
 import { type Log, reasonOf } from '../log.ts';
+import { addCounts } from './effect-counts.ts';
 import { type ClockReading, HubClock } from './hub-clock.ts';
 import { Journal } from './journal.ts';
-import { type Batch, type LedgerEntry, ledgerEntry, type Outcome } from './ledger-entry.ts';
+import { type Batch, type LedgerEntry, ledgerEntry, type OpenBatch, type Outcome } from './ledger-entry.ts';
 import type { HintedSession } from './protocol.ts';
 
 /**
@@ -28,19 +29,10 @@ export interface OrderRecord {
   acked: boolean;
 }
 
-/** A batch between `began` and `did`. */
-export interface OpenBatch {
-  readonly key: string;
-  /** The order's, or {@link standing}. */
-  readonly jti: string;
-  readonly batch: Batch;
-}
-
 /** Bounds (I11). An order is at most 256 KB. */
 const compactBytes = 8 * 1024 * 1024;
 const maxJournalBytes = 128 * 1024 * 1024;
-const maxOpenOrders = 10_000;
-const maxAnsweredOrders = 1000;
+const maxAnsweredCommands = 100;
 const maxNumberMarks = 50_000;
 const hourMillis = 3_600_000;
 
@@ -52,7 +44,7 @@ export class Ledger {
   readonly #journal: Journal;
   readonly #log: Log;
   readonly #orders = new Map<string, OrderRecord>();
-  readonly #numbers = new Map<string, { number: number; hash: string }>();
+  readonly #numbers = new Map<string, number>();
   readonly #batches = new Map<string, OpenBatch>();
   #recentMillis: number[] = [];
   #numberFloor = 0;
@@ -83,8 +75,6 @@ export class Ledger {
 
   /** @throws Error if it cannot be made durable: the order is then not accepted */
   accept(id: string, order: Order, hash: string, sessions: readonly HintedSession[]): OrderRecord {
-    const open = [...this.#orders.values()].filter((record) => !record.acked).length;
-    if (open >= maxOpenOrders) throw new Error(`${open} orders are open or unacknowledged already`);
     if (this.#journal.bytes > maxJournalBytes) throw new Error('the journal is full');
     this.clock.witness(order.issuedAt);
     const kept = sessions.length > 0 ? { sessions: [...sessions] } : {};
@@ -111,7 +101,7 @@ export class Ledger {
 
   /** The answer sent under this id is shipped. Unknown ids are nothing: acknowledgements may repeat. */
   acknowledge(id: string): void {
-    for (const [jti, record] of this.#orders) {
+    for (const [jti, record] of [...this.#orders]) {
       if (record.id === id && record.outcome !== undefined && !record.acked) this.#note({ t: 'acked', jti });
     }
   }
@@ -134,9 +124,9 @@ export class Ledger {
     return [...this.#orders.values()].filter((record) => record.outcome !== undefined && !record.acked);
   }
 
-  /** The last command accepted for an account (`''`: the relay itself). */
-  lastNumber(account: string): { number: number; hash: string } {
-    return this.#numbers.get(account) ?? { number: this.#numberFloor, hash: '' };
+  /** Number of the last command accepted for an account (`''`: the relay itself). */
+  lastNumber(account: string): number {
+    return this.#numbers.get(account) ?? this.#numberFloor;
   }
 
   /** The highest generation accepted, be it complete or not; 0 before the first. */
@@ -223,7 +213,7 @@ export class Ledger {
         this.#numberFloor = entry.numberFloor;
         this.#recentMillis = this.clock.isOfThisBoot(entry.clock) ? [...entry.recentMillis] : [];
         this.#numbers.clear();
-        for (const [account, number, hash] of entry.numbers) this.#numbers.set(account, { number, hash });
+        for (const [account, number] of entry.numbers) this.#numbers.set(account, number);
         return;
     }
   }
@@ -238,7 +228,7 @@ export class Ledger {
     }
     const key = order.account ?? '';
     this.#numbers.delete(key);
-    this.#numbers.set(key, { number: order.number, hash });
+    this.#numbers.set(key, order.number);
     this.#boundNumbers();
     if (this.clock.isOfThisBoot(clock)) {
       const since = clock.monotonicMillis - hourMillis;
@@ -252,22 +242,25 @@ export class Ledger {
     const [oldest] = this.#numbers;
     if (oldest === undefined) return;
     this.#numbers.delete(oldest[0]);
-    this.#numberFloor = Math.max(this.#numberFloor, oldest[1].number);
+    this.#numberFloor = Math.max(this.#numberFloor, oldest[1]);
   }
 
-  /** Answered orders are kept while a repetition of theirs may still come, so that it gets the same answer. */
+  /**
+   * Answered commands are kept a while, so that a repetition gets the same answer; after that their number keeps it
+   * out. Desired states are kept while they are the newest or in force.
+   */
   #forget(): void {
     const now = this.clock.now();
-    const done = [...this.#orders].filter(([, { acked, order }]) => acked && !this.#isCurrent(order));
-    const surplus = done.length - maxAnsweredOrders;
-    done.forEach(([jti, { order }], index) => {
-      if (index < surplus || order.notAfter < now) this.#orders.delete(jti);
-    });
-  }
-
-  #isCurrent(order: Order): boolean {
-    if (order.kind !== 'desired') return false;
-    return order.generation === this.#generation || order.generation === this.#inForce[0]?.generation;
+    const answered = [...this.#orders].filter(([, { acked }]) => acked);
+    const commands = answered.filter(([, { order }]) => order.kind === 'command');
+    const surplus = new Set(commands.slice(0, -maxAnsweredCommands).map(([jti]) => jti));
+    for (const [jti, { order }] of answered) {
+      const isStale =
+        order.kind === 'command'
+          ? surplus.has(jti) || order.notAfter < now
+          : order.generation !== this.#generation && order.generation !== this.#inForce[0]?.generation;
+      if (isStale) this.#orders.delete(jti);
+    }
   }
 
   #compact(): void {
@@ -288,23 +281,14 @@ export class Ledger {
       t: 'marks',
       clock,
       generation: this.#generation,
-      numbers: [...this.#numbers].map(([account, { number, hash }]) => [account, number, hash]),
+      numbers: [...this.#numbers],
       numberFloor: this.#numberFloor,
       recentMillis: this.#recentMillis,
     });
     this.#journal.rewrite(lines);
     this.#isBehind = false;
-    this.#compactAtBytes = Math.max(compactBytes, this.#journal.bytes * 2);
+    this.#compactAtBytes = Math.min(Math.max(compactBytes, this.#journal.bytes * 2), maxJournalBytes);
   }
-}
-
-export function addCounts(a: EffectCounts, b: EffectCounts): EffectCounts {
-  const sum = { ...a };
-  for (const name of ['held', 'released', 'purged', 'kicked', 'mismatched', 'left'] as const) {
-    const value = (a[name] ?? 0) + (b[name] ?? 0);
-    if (value > 0) sum[name] = value;
-  }
-  return sum;
 }
 
 function lastClock(entries: readonly LedgerEntry[]): ClockReading | undefined {

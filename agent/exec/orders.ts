@@ -1,8 +1,9 @@
 import type { DesiredEntry, DesiredOrder } from '../../shared/wire/orders.ts';
 import { type Log, reasonOf } from '../log.ts';
 import { type CommandParts, runCommand } from './commands.ts';
-import type { HintedId } from './late-mail.ts';
-import { addCounts, type Ledger, type OrderRecord } from './ledger.ts';
+import { addCounts } from './effect-counts.ts';
+import { type HintedId, plausible } from './late-mail.ts';
+import type { Ledger, OrderRecord } from './ledger.ts';
 import type { Outcome } from './ledger-entry.ts';
 import type { Request, Response } from './protocol.ts';
 import type { Pass, Standing } from './standing.ts';
@@ -68,7 +69,7 @@ export class Orders {
       log.error({ id, reason: reasonOf(error) }, 'order not journaled');
       return { id, state: 'refused', reason: `cannot be journaled: ${reasonOf(error)}` };
     }
-    const candidates = request.candidateIds ?? [];
+    const candidates = plausible(this.#parts.postfix, request.candidateIds ?? []);
     if (verdict.order.kind === 'command') this.#startCommand(record, candidates);
     else this.#startDesired(verdict.order, candidates);
     return { id, state: 'journaled' };

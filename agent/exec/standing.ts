@@ -1,10 +1,11 @@
 import type { EffectCounts, Proof } from '../../shared/wire/events.ts';
 import type { DesiredEntry, DesiredOrder } from '../../shared/wire/orders.ts';
 import { type Log, reasonOf } from '../log.ts';
+import { addCounts } from './effect-counts.ts';
 import type { Effects } from './effects.ts';
 import { InForce } from './in-force.ts';
-import { type HintedId, LateMail } from './late-mail.ts';
-import { addCounts, type Ledger, standing } from './ledger.ts';
+import { type HintedId, LateMail, plausible } from './late-mail.ts';
+import { type Ledger, standing } from './ledger.ts';
 import { MapKeeper } from './map-keeper.ts';
 import type { Postfix, QueueFile } from './postfix.ts';
 import { type Survey, survey } from './survey.ts';
@@ -138,7 +139,7 @@ export class Standing {
   hint(ids: readonly HintedId[], login?: string): void {
     if (this.#inForce.entries.size === 0) return;
     if (login !== undefined) this.#learn(login);
-    this.#late.add(ids);
+    this.#late.add(plausible(this.#parts.postfix, ids));
   }
 
   proof(entry: DesiredEntry, seen: Survey): Proof {

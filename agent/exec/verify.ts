@@ -92,7 +92,7 @@ export class Verifier {
   #checkCommand(order: CommandOrder): void {
     const { account, act, number } = order;
     const last = this.#ledger.lastNumber(account ?? '');
-    if (number <= last.number) throw new Refusal(`number ${number} is not above ${last.number} (replayed or late)`);
+    if (number <= last) throw new Refusal(`number ${number} is not above ${last} (replayed or late)`);
     const needsAccount = act === 'hold' || act === 'release' || act === 'purge' || act === 'kick';
     if (needsAccount && account === undefined) throw new Refusal(`${act} without an account`);
     const rule = order.accountRule ?? this.#ledger.inForce[0]?.accountRule ?? noRule;
