@@ -1,0 +1,19 @@
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { agentConfig } from '../../agent/config.ts';
+import { becomeAgentUser, startAgent } from '../../agent/main.ts';
+import { loadConfig } from '../../shared/config/load.ts';
+import type { Places } from '../places.ts';
+import { makeStateFolder, untilEnded } from './stay.ts';
+
+/** `holdfast agent`: reads its config as root, then drops to its own user for good. */
+export async function agent({ config, state }: Places): Promise<void> {
+  const log = pino();
+  const parsed = loadConfig(join(config, 'agent.yaml'), agentConfig);
+  makeStateFolder(state);
+  await becomeAgentUser({ config: parsed, stateDirectory: state, log });
+  const running = await startAgent({ config: parsed, stateDirectory: state, log });
+  log.info({}, 'agent is ready');
+  await untilEnded();
+  await running.close();
+}
