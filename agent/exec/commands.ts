@@ -1,7 +1,7 @@
 import { type AccountRule, canonicalAccount } from '../../shared/account/account.ts';
 import type { EffectCounts, Proof } from '../../shared/wire/events.ts';
 import type { CommandOrder } from '../../shared/wire/orders.ts';
-import { everything, selects } from '../../shared/wire/selection.ts';
+import { everything, type Selectable, type Selection, selects } from '../../shared/wire/selection.ts';
 import { addCounts } from './effect-counts.ts';
 import { batchSize, type Effects } from './effects.ts';
 import type { HintedId } from './late-mail.ts';
@@ -25,8 +25,10 @@ export interface CommandParts {
 
 /** What a running command asks between batches. */
 export interface Course {
-  /** A reason to stop here: a later order for the account undoes this one. */
-  readonly isOvertaken: () => boolean;
+  /** Exec is being ended: stop at the next batch, and be taken up again. */
+  readonly isClosing: () => boolean;
+  /** What waits behind this command and will be released: it is spared, so that an undo never comes too late. */
+  readonly laterReleases: () => readonly Selection[];
   /** Messages touched before a kill interrupted the command: they count towards its limit. */
   readonly doneBefore: EffectCounts;
 }
@@ -86,8 +88,8 @@ class Target {
   }
 
   selects(file: QueueFile): boolean {
-    const message = { client: file.client, sender: file.sender, acceptedAtMicros: file.createdAtMicros };
-    return file.complete && this.isOfAccount(file.login) && selects(this.#order.selection ?? everything, message);
+    const selection = this.#order.selection ?? everything;
+    return file.complete && this.isOfAccount(file.login) && selects(selection, selectable(file));
   }
 
   /** Derived messages hold no login of their own; which are the account's is not decided here yet. */
@@ -114,6 +116,10 @@ class Target {
   }
 }
 
+function selectable({ client, sender, createdAtMicros }: QueueFile): Selectable {
+  return { client, sender, acceptedAtMicros: createdAtMicros };
+}
+
 /** Batches of selected messages, until told to stop or at the relay's own limit. */
 async function inBatches(
   act: PostsuperAct,
@@ -122,13 +128,17 @@ async function inBatches(
   files: (instance: string) => AsyncIterable<QueueFile>,
 ): Promise<{ counts: EffectCounts; stopped?: string }> {
   const { messagesPerCommand, postfix } = target.parts;
+  let spared = 0;
   let room = messagesPerCommand - touched(course.doneBefore);
   let counts: EffectCounts = {};
   for (const instance of postfix.instances) {
     let batch: QueueFile[] = [];
     const flush = async () => {
-      const done = await target.act(act, instance, batch);
+      const later = course.laterReleases();
+      const taken = batch.filter((file) => !later.some((selection) => selects(selection, selectable(file))));
+      spared += batch.length - taken.length;
       batch = [];
+      const done = await target.act(act, instance, taken);
       room -= touched(done);
       counts = addCounts(counts, done);
     };
@@ -140,13 +150,13 @@ async function inBatches(
       }
       batch.push(file);
       if (batch.length < batchSize) continue;
-      if (course.isOvertaken()) return { counts, stopped: 'a later order for this account' };
+      if (course.isClosing()) return { counts, stopped: 'exec was ended' };
       await flush();
     }
-    if (course.isOvertaken()) return { counts, stopped: 'a later order for this account' };
+    if (course.isClosing()) return { counts, stopped: 'exec was ended' };
     await flush();
   }
-  return { counts };
+  return spared === 0 ? { counts } : { counts, stopped: `a later order for this account releases ${spared} of them` };
 }
 
 async function holdMail(target: Target, hints: Hints, course: Course): Promise<Outcome> {

@@ -1,4 +1,5 @@
-import type { DesiredEntry, DesiredOrder } from '../../shared/wire/orders.ts';
+import type { CommandOrder, DesiredEntry, DesiredOrder } from '../../shared/wire/orders.ts';
+import { everything, type Selection } from '../../shared/wire/selection.ts';
 import { type Log, reasonOf } from '../log.ts';
 import { type CommandParts, runCommand } from './commands.ts';
 import { addCounts } from './effect-counts.ts';
@@ -95,20 +96,13 @@ export class Orders {
         if (!this.#isClosed) this.#end(record, { state: 'expired', reason, counts: {}, proofs: [] });
         return;
       }
-      const isOvertaken = () =>
-        this.#isClosed ||
-        (order.act !== 'release' &&
-          ledger
-            .unfinished()
-            .some(
-              ({ order: other }) =>
-                other.kind === 'command' &&
-                other.act === 'release' &&
-                other.account === order.account &&
-                other.number > order.number,
-            ));
+      const course = {
+        isClosing: () => this.#isClosed,
+        laterReleases: () => (order.act === 'release' ? [] : laterReleases(ledger, order)),
+        doneBefore,
+      };
       const hints = { ids: candidates, sessions: record.sessions };
-      const outcome = await runCommand(order, hints, { isOvertaken, doneBefore }, this.#parts).catch(
+      const outcome = await runCommand(order, hints, course, this.#parts).catch(
         (error: unknown): Outcome => ({
           state: 'failed',
           reason: reasonOf(error).slice(0, 2000),
@@ -163,6 +157,14 @@ export class Orders {
       });
     this.#lanes.set(name, run);
   }
+}
+
+/** What releases of the same account that wait behind a command are going to let go. */
+function laterReleases(ledger: Ledger, { account, number }: CommandOrder): Selection[] {
+  return ledger.unfinished().flatMap(({ order }) => {
+    const isLater = order.kind === 'command' && order.act === 'release' && order.number > number;
+    return isLater && order.account === account ? [order.selection ?? everything] : [];
+  });
 }
 
 function desiredOutcome(
