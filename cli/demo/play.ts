@@ -102,8 +102,9 @@ export async function play(fleet: Fleet, cast: Cast, options: PlayOptions): Prom
     for (const { relay, since: inForceAt, proofs } of (await fleet.api.finding(finding.id)).relays) {
       const quarantine = proofs.find(({ what }) => what === 'quarantine');
       if (quarantine === undefined || inForceAt === undefined) continue;
+      const { held, outsideHold } = quarantine;
       tell(
-        `${since(inForceAt)}  ${relay} proves from its queue files: ${quarantine.held} held, ${quarantine.outsideHold} outside hold`,
+        `${relay}: quarantine in force since ${since(inForceAt)}; its queue files prove ${held} held, ${outsideHold} outside hold`,
       );
     }
 
