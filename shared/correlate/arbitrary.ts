@@ -24,7 +24,7 @@ export const fact: fc.Arbitrary<Fact> = fc.oneof(
     { kind: fc.constant('picked' as const), atMicros: at, sender: text, origId: queueId },
     { requiredKeys: ['kind', 'atMicros', 'sender'] },
   ),
-  fc.record({ kind: fc.constant('messageId' as const), atMicros: at, hash: fc.constantFrom('h1', 'h2') }),
+  fc.record({ kind: fc.constant('messageId' as const), atMicros: at, hash: fc.constantFrom('h1', 'h2', '') }),
   fc.record({
     kind: fc.constant('queued' as const),
     atMicros: at,

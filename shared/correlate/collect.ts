@@ -75,10 +75,14 @@ export function factOf(record: LogRecord, hash: KeyedHash): { queueId: string; f
       const fact = { kind: 'picked', atMicros, sender: record.sender, ...defined({ origId: record.origId }) } as const;
       return { queueId: record.queueId, fact };
     }
-    case 'messageId':
-      // An empty message-id is shared by strangers: it identifies nothing.
-      if (record.messageId === '' || record.resent) return undefined;
-      return { queueId: record.queueId, fact: { kind: 'messageId', atMicros, hash: hash(record.messageId) } };
+    case 'messageId': {
+      if (record.resent) return undefined;
+      const { messageId } = record;
+      return {
+        queueId: record.queueId,
+        fact: { kind: 'messageId', atMicros, hash: messageId === '' ? '' : hash(messageId) },
+      };
+    }
     case 'queued': {
       const { sender, sizeBytes, recipients } = record;
       return { queueId: record.queueId, fact: { kind: 'queued', atMicros, sender, sizeBytes, recipients } };

@@ -18,7 +18,7 @@ export type Fact =
     }
   /** pickup took it in: a local submission, or `postsuper -r` giving an old message a new ID. */
   | { readonly kind: 'picked'; readonly atMicros: number; readonly sender: string; readonly origId?: string }
-  /** Keyed hash of the message-id: equal where two records show the same one, and nothing else. */
+  /** Keyed hash of the message-id: equal where two records show the same one, and nothing else. Empty: it had none. */
   | { readonly kind: 'messageId'; readonly atMicros: number; readonly hash: string }
   | {
       readonly kind: 'queued';

@@ -66,6 +66,19 @@ test('I1: a claim links nothing where the message-ids differ', () => {
   expect(logins([parent('BBBBBB0002'), child('BBBBBB0002', 2, 'm2')])).toEqual({ AAAAAA0001: 'thief' });
 });
 
+test('I1: a claim links nothing where the parent has a message-id and the child has none', () => {
+  expect(logins([parent('BBBBBB0002'), child('BBBBBB0002', 2, '')])).toEqual({ AAAAAA0001: 'thief' });
+});
+
+test('a parent of several message-ids is that of a child which has them too, however far apart they were logged', () => {
+  const ids = (given: Given, second: number): Given => ({
+    ...given,
+    facts: [...given.facts, { kind: 'messageId', atMicros: at(second), hash: 'm0' }],
+  });
+  const both = [ids(parent('BBBBBB0002', '127.0.0.1', 9), 3), ids(child('BBBBBB0002', 8), 8)];
+  expect(logins(both)).toEqual({ AAAAAA0001: 'thief', BBBBBB0002: 'thief' });
+});
+
 test('I1: a child with a login of its own stays its own', () => {
   expect(logins([parent('BBBBBB0002'), child('BBBBBB0002', 2, 'm1', {}, 'alice')])).toEqual({
     AAAAAA0001: 'thief',

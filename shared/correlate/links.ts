@@ -28,8 +28,8 @@ const agreeMicros = 2_000_000;
 /**
  * Every message that belongs to a login, directly or over any number of hops.
  *
- * A child agrees when it was accepted between the parent's queueing and the link line (± 2 s) and both message-ids,
- * where known, are equal. If two children agree, neither links; a child with a login of its own is never taken over.
+ * A child agrees when it was accepted between the parent's queueing and the link line (± 2 s) and, where the parent
+ * has a message-id and the child's is known, they are equal. If two children agree, neither links; a child with a login of its own is never taken over.
  */
 export function attribute(messages: readonly Message[], ownHost: OwnHost): Attribution[] {
   const byId = new Map<string, Message[]>();
@@ -89,7 +89,9 @@ function agrees(parent: Message, child: Message, linkedAtMicros: number): boolea
   if (child.acceptedAtMicros < from - agreeMicros || child.acceptedAtMicros > linkedAtMicros + agreeMicros)
     return false;
   return (
+    // A filter may add an id, and lose none: a child that has none is not made from a parent that has one.
     parent.messageIdHash === undefined ||
+    parent.messageIdHash === '' ||
     child.messageIdHash === undefined ||
     parent.messageIdHash === child.messageIdHash
   );

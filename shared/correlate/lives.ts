@@ -18,6 +18,7 @@ export interface Message {
   readonly sender?: string;
   readonly sizeBytes?: number;
   readonly recipients?: number;
+  /** Empty: it was logged as having none. */
   readonly messageIdHash?: string;
   readonly origQueueId?: string;
   /** From pickup after `postsuper -r`: the ID before, on the same instance. */
@@ -119,7 +120,7 @@ function fold(relay: string, trace: Trace, start: number, facts: readonly Fact[]
         if (fact.origId !== undefined) life.origId ??= fact.origId;
         break;
       case 'messageId':
-        life.messageIdHash ??= fact.hash;
+        life.messageIdHash = chosenId(life.messageIdHash, fact.hash);
         break;
       case 'queued':
         life.queuedAtMicros ??= fact.atMicros;
@@ -146,6 +147,15 @@ function fold(relay: string, trace: Trace, start: number, facts: readonly Fact[]
     }
   }
   return life;
+}
+
+/**
+ * Each Message-ID header has a line of its own, and a sender decides how many there are and how far apart they come.
+ * The smallest is the same one for a message and for what a filter makes of it, whatever the times.
+ */
+function chosenId(known: string | undefined, hash: string): string {
+  if (known === undefined || known === '') return hash;
+  return hash !== '' && hash < known ? hash : known;
 }
 
 /** A total order over facts, so that equal unions fold to equal messages. */
