@@ -7,7 +7,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['{shared,functions,hub,agent,cli,cdk,lab,test}/**/*.test.ts'] },
+        test: {
+          name: 'unit',
+          include: ['{shared,functions,hub,agent,cli,cdk,lab,test}/**/*.test.ts'],
+          testTimeout: 30_000,
+        },
       },
       {
         extends: true,

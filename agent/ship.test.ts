@@ -89,7 +89,7 @@ const accept = (index: number, login: string) =>
   `Nov 24 10:00:00 mx postfix/smtpd[1]: ${(0xabcdef + index).toString(16).toUpperCase()}: client=x[192.0.2.1], sasl_method=PLAIN, sasl_username=${login}\n`;
 
 describe('shipping', () => {
-  it('ships a burst of one login within a second, and a single line lazily', async () => {
+  it('ships a burst of one login long before the ten seconds of a single line', async () => {
     await writeFile(file, accept(0, 'calm'));
     const counters = await startShipper();
     await sleep(600);
@@ -97,7 +97,7 @@ describe('shipping', () => {
     const began = performance.now();
     await appendFile(file, [1, 2, 3, 4, 5].map((index) => accept(index, 'thief')).join(''));
     await until(() => shipped().length === 6);
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(performance.now() - began).toBeLessThan(5_000);
     expect(counters.get('packsEarly')).toBe(1);
   });
 

@@ -98,7 +98,7 @@ describe('tail', () => {
     expect(said.join()).toContain('ENOENT');
   });
 
-  it('sees a new line within 150 ms', async () => {
+  it('sees a new line long before the wait is over', async () => {
     await writeFile(file, '');
     const tail = tailFrom(undefined);
     const waiting = tail.next(5_000, never);
@@ -106,7 +106,7 @@ describe('tail', () => {
     const began = performance.now();
     await appendFile(file, 'one\n');
     expect(texts([(await waiting) as Chunk])).toEqual(['one']);
-    expect(performance.now() - began).toBeLessThan(150);
+    expect(performance.now() - began).toBeLessThan(2_500);
   });
 
   it('finishes a renamed file, also what is written to it before the writer changes, then begins a new chain', async () => {

@@ -117,7 +117,7 @@ export function queueContract(name: string, start: () => Promise<QueueFixture>):
         const sentAt = performance.now();
         await send(queueUrl, 'x');
         expect(bodies(await waiting)).toEqual(['x']);
-        expect(performance.now() - sentAt).toBeLessThan(1500);
+        expect(performance.now() - sentAt).toBeLessThan(5000);
         const emptyAt = performance.now();
         expect(await receive(queueUrl, { waitSeconds: 1 })).toEqual([]);
         expect(performance.now() - emptyAt).toBeGreaterThan(800);

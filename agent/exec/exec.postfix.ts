@@ -99,7 +99,7 @@ describe.skipIf(lack !== undefined)(`exec on real Postfix${lack === undefined ? 
     const answer = await agent.order(await hub.desired([{}]), {
       candidateIds: before.slice(0, 2).map((id) => ['pfa', id]),
     });
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(performance.now() - started).toBeLessThan(5000);
     expect(answer).toMatchObject({ state: 'done', counts: { held: 5 } });
     expect(answer.proofs).toEqual([
       { account: 'thief@lab.test', what: 'quarantine', verified: true, held: 5, outsideHold: 0 },
