@@ -18,15 +18,27 @@ export interface ExecParts {
   readonly log: Log;
 }
 
+export interface Exec {
+  /** Waits for the batch under way; the relay keeps what is in force. */
+  close(): Promise<void>;
+}
+
 /**
  * Starts the root half of the relay's agent: takes up what was interrupted, makes the desired state true again, and
  * takes orders over the socket.
  * @throws Error naming what is wrong with the keys, the journal or the socket; nothing is changed then
  */
-export async function startExec({ config, stateDirectory, postfix, log }: ExecParts): Promise<{
-  close(): Promise<void>;
-}> {
+export async function startExec({ config, stateDirectory, postfix, log }: ExecParts): Promise<Exec> {
   const ledger = Ledger.open(join(stateDirectory, 'exec'), log);
+  try {
+    return await run(ledger, { config, postfix, log });
+  } catch (error) {
+    ledger.close();
+    throw error;
+  }
+}
+
+async function run(ledger: Ledger, { config, postfix, log }: Omit<ExecParts, 'stateDirectory'>): Promise<Exec> {
   const effects = new Effects(postfix, ledger);
   const standing = new Standing({
     postfix,
@@ -57,8 +69,7 @@ export async function startExec({ config, stateDirectory, postfix, log }: ExecPa
       standing.hint(request.hint, request.login);
       return { id: request.id, state: 'done' };
     }
-    const { generation, digest } = standing.inForce;
-    return { id: request.id, state: 'done', desired: { generation, digest } };
+    return { id: request.id, state: 'done', desired: standing.achieved };
   };
   const owed = () => ledger.unacknowledged().flatMap(({ id, outcome }) => (outcome ? [{ id, ...outcome }] : []));
   socket = await listen(config.socket, config.agentUser, log, handle, owed);

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +10,7 @@ import { startExec } from './main.ts';
 import type { Postfix, QueueFile } from './postfix.ts';
 import { realPostfix } from './real.ts';
 import { silent, testAgent, testHub } from './rig.fixture.ts';
-import { runTool } from './tool.ts';
+import { runTool, runToolOrThrow } from './tool.ts';
 
 const lack = missing();
 const users = ['thief', 'alice'].map((login) => ({ login, password: 'secret' }));
@@ -113,7 +112,7 @@ describe.skipIf(lack !== undefined)(
     test('a link, a pipe or a folder in a queue directory is no message and blocks nothing', async () => {
       const hold = join(short.queueDirectory, 'hold');
       await symlink('/etc/passwd', join(hold, 'AAAAAA1'));
-      execFileSync('mkfifo', [join(hold, 'AAAAAA2')]);
+      await runToolOrThrow('mkfifo', [join(hold, 'AAAAAA2')]);
       await mkdir(join(hold, 'AAAAAA3'));
       await writeFile(join(hold, 'AAAAAA4'), 'A'.repeat(100), { mode: 0o700 });
       const found = (await all('pfs')).filter((file) => file.queueId.startsWith('AAAAAA'));
@@ -170,7 +169,7 @@ describe.skipIf(lack !== undefined)(
     test('a full disk: new orders are refused with the reason, what is in force stays and still holds mail', async () => {
       const state = join(folder, 'state');
       await mkdir(join(state, 'exec'), { recursive: true });
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'holdfast-test', join(state, 'exec')]);
+      await runToolOrThrow('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'holdfast-test', join(state, 'exec')]);
       const hub = testHub({
         socket: join(folder, 'exec.sock'),
         instances: [long, short].map(({ name, configDirectory }) => ({ name, configDirectory })),
@@ -200,7 +199,7 @@ describe.skipIf(lack !== undefined)(
       } finally {
         agent.close();
         await exec.close();
-        execFileSync('umount', [join(state, 'exec')]);
+        await runToolOrThrow('umount', [join(state, 'exec')]);
       }
     });
   },

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import * as z from 'zod';
@@ -10,6 +10,8 @@ import { maxLineBytes, type Request, type Response, request } from './protocol.t
 const maxConnections = 8;
 /** An agent that does not read its answers is cut off; it gets them again when it comes back. */
 const maxUnreadBytes = 4 * 1024 * 1024;
+/** Of a unix socket's address on Linux; a longer one would be cut silently. */
+const maxPathBytes = 107;
 
 export interface ExecSocket {
   /** To every connection there is. */
@@ -30,7 +32,7 @@ export async function listen(
   handle: (request: Request) => Response | undefined,
   onConnect: () => readonly Response[],
 ): Promise<ExecSocket> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  checkPath(path);
   if (await answers(path)) throw new Error(`${path}: another exec listens there`);
   rmSync(path, { force: true });
   const connections = new Set<Socket>();
@@ -60,6 +62,18 @@ export async function listen(
       await closed;
     },
   };
+}
+
+/** Only root may put a socket where the agent looks for it. */
+function checkPath(path: string): void {
+  if (Buffer.byteLength(path) > maxPathBytes)
+    throw new Error(`${path}: a socket's path has at most ${maxPathBytes} bytes`);
+  const folder = dirname(path);
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  const { uid, mode } = statSync(folder);
+  if (uid !== process.getuid?.() || (mode & 0o022) !== 0) {
+    throw new Error(`${folder}: the socket's folder must be exec's own and writable to nobody else`);
+  }
 }
 
 /** Calls back for each line; one longer than the bound is answered and ends the connection. */

@@ -79,6 +79,12 @@ export class Standing {
     return true;
   }
 
+  /** The state that the relay is in; none while an access map does not say so, so that the hub sends it again. */
+  get achieved(): { generation: number; digest: string } {
+    if (this.#maps.faults.length > 0) return { generation: 0, digest: '' };
+    return { generation: this.#inForce.generation, digest: this.#inForce.digest };
+  }
+
   /** Instances whose access map cannot be written, with the reason. */
   get faults(): readonly string[] {
     return this.#maps.faults;

@@ -18,7 +18,9 @@ export function canonicalAccount(login: string, rule: AccountRule): string | und
   if (folded === '') return undefined;
   const at = folded.lastIndexOf('@');
   if (at < 0) return rule.realm === undefined ? folded : `${folded}@${rule.realm.toLowerCase()}`;
-  const alias = rule.realmAliases[folded.slice(at + 1)];
+  const realm = folded.slice(at + 1);
+  // A login chooses its realm: `x@constructor` must not find what every object inherits.
+  const alias = Object.hasOwn(rule.realmAliases, realm) ? rule.realmAliases[realm] : undefined;
   return alias === undefined ? folded : `${folded.slice(0, at + 1)}${alias}`;
 }
 
