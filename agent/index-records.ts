@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import type { LogRecord } from '../shared/parse/record.ts';
 import { type IndexStore, isIndexable } from './index-store.ts';
@@ -32,7 +33,9 @@ export function indexRecord(store: IndexStore, record: LogRecord): Arrival | und
         });
         return { instance, queueId, login };
       }
-      const parent = record.origQueueId === undefined ? undefined : store.find(record.origQueueId, instance);
+      // XFORWARD names an ID of the client's own host.
+      const parent =
+        record.origQueueId !== undefined && isLoopback(client) ? store.find(record.origQueueId, instance) : undefined;
       if (
         login === undefined &&
         parent?.login !== undefined &&
@@ -60,9 +63,10 @@ export function indexRecord(store: IndexStore, record: LogRecord): Arrival | und
       if (record.queuedAs === undefined || !isLoopback(record.remoteAddress)) return undefined;
       const parent = store.find(record.queueId, instance);
       if (parent?.login === undefined || parent.instance !== instance) return undefined;
-      const from = parent.acceptedAtMicros - linkToleranceMicros;
-      const on = store.claim(record.queuedAs, parent.login, from, atMicros + linkToleranceMicros);
-      return on === undefined ? undefined : { instance: on, queueId: record.queuedAs, login: parent.login };
+      const { login, messageId } = parent;
+      const span = [parent.acceptedAtMicros - linkToleranceMicros, atMicros + linkToleranceMicros] as const;
+      const on = store.claim(record.queuedAs, { login, messageId }, span);
+      return on === undefined ? undefined : { instance: on, queueId: record.queuedAs, login };
     }
     case 'removed':
       store.remove(instance, record.queueId);
@@ -75,6 +79,8 @@ export function indexRecord(store: IndexStore, record: LogRecord): Arrival | und
       store.closeSessions(instance, record.pid);
       return undefined;
     case 'messageId':
+      if (!record.resent) store.setMessageId(instance, record.queueId, digestOf(record.messageId));
+      return undefined;
     case 'queued':
     case 'expired':
     case 'notification':
@@ -82,6 +88,11 @@ export function indexRecord(store: IndexStore, record: LogRecord): Arrival | und
     case 'authFailure':
       return undefined;
   }
+}
+
+/** A stranger chose the text, and its length. */
+function digestOf(messageId: string): string {
+  return messageId === '' ? '' : hash('sha256', messageId, 'base64url').slice(0, 16);
 }
 
 function isLoopback(address: string | undefined): boolean {

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { type Log, reasonOf } from './log.ts';
 
-const version = 1;
+const version = 2;
 
 /**
  * The local index is a cache of the log and the queue: where it is damaged it is built anew. WAL with
@@ -14,7 +14,10 @@ const schema = `
   -- login_id is NULL for what a content filter may have put back in without saying whose it is.
   CREATE TABLE message (
     id INTEGER PRIMARY KEY, queue_id TEXT NOT NULL, instance TEXT NOT NULL, login_id INTEGER,
-    accepted_micros INTEGER NOT NULL, UNIQUE (queue_id, instance)
+    accepted_micros INTEGER NOT NULL,
+    -- Digest of the message-id; empty where it has none, NULL where none was logged yet.
+    message_id TEXT,
+    UNIQUE (queue_id, instance)
   ) STRICT;
   CREATE INDEX message_by_login ON message (login_id, accepted_micros) WHERE login_id IS NOT NULL;
   CREATE TABLE session (

@@ -123,6 +123,22 @@ describe('the local index', () => {
     expect([...store.idsOf('innocent')].map(([, id]) => id)).toEqual(['BBBBBB']);
   });
 
+  it('links nothing where the message-ids differ, or XFORWARD tells an ID of another host', () => {
+    const store = openStore();
+    const messageId = (id: string, text: string): string =>
+      `${stamp()} postfix/cleanup[3]: ${id}: message-id=<${text}>`;
+    feed(store, [accept('AAAAAA', 'thief'), messageId('AAAAAA', 'spam@x')]);
+    for (const [id, text] of Object.entries({ BBBBBB: 'hello@y', CCCCCC: '', DDDDDD: 'spam@x' })) {
+      feed(store, [
+        `${stamp()} postfix/smtpd[8]: ${id}: client=localhost[127.0.0.1]`,
+        messageId(id, text),
+        `${stamp()} postfix/smtp[5]: AAAAAA: to=<a@b.c>, relay=127.0.0.9[127.0.0.9]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as ${id})`,
+      ]);
+    }
+    feed(store, [`${stamp()} postfix/smtpd[8]: EEEEEE: client=mx2[192.0.2.8], orig_queue_id=AAAAAA`]);
+    expect([...store.idsOf('thief')].map(([, id]) => id)).toEqual(['DDDDDD', 'AAAAAA']);
+  });
+
   it('follows a requeued message to its new ID', () => {
     const store = openStore();
     feed(store, [

@@ -5,6 +5,14 @@ import type { HintedSession } from './exec/protocol.ts';
 /** `[instance, queueId]` */
 export type QueuedId = [string, string];
 
+interface FoundMessage {
+  readonly instance: string;
+  readonly login?: string;
+  readonly acceptedAtMicros: number;
+  /** Digest; empty where it has none or none is known. */
+  readonly messageId: string;
+}
+
 /** Logins longer than the wire takes are left to exec, which reads the queue files. */
 const maxLoginLength = 512;
 const maxSessions = 100_000;
@@ -83,19 +91,31 @@ export class IndexStore {
     this.#rows += 1;
   }
 
+  /** The first of several counts: they come in the same order wherever the message goes. */
+  setMessageId(instance: string, queueId: string, digest: string): void {
+    this.#run(
+      'UPDATE message SET message_id = ? WHERE queue_id = ? AND instance = ? AND message_id IS NULL',
+      ...[digest, queueId, instance],
+    );
+  }
+
   remove(instance: string, queueId: string): void {
     this.#rows -= this.#run('DELETE FROM message WHERE queue_id = ? AND instance = ?', queueId, instance);
   }
 
   /** A message on this host by its ID, the instance named first; others may hold the same (short) ID. */
-  find(queueId: string, instance: string): { instance: string; login?: string; acceptedAtMicros: number } | undefined {
+  find(queueId: string, instance: string): FoundMessage | undefined {
     const row = this.#get(
-      `SELECT instance, accepted_micros, (SELECT text FROM login WHERE id = login_id) AS login
+      `SELECT instance, accepted_micros, message_id, (SELECT text FROM login WHERE id = login_id) AS login
        FROM message WHERE queue_id = ? ORDER BY instance = ? DESC LIMIT 1`,
       ...[queueId, instance],
     );
     if (row === undefined) return undefined;
-    const found = { instance: String(row['instance']), acceptedAtMicros: Number(row['accepted_micros']) };
+    const found = {
+      instance: String(row['instance']),
+      acceptedAtMicros: Number(row['accepted_micros']),
+      messageId: typeof row['message_id'] === 'string' ? row['message_id'] : '',
+    };
     return typeof row['login'] === 'string' ? { ...found, login: row['login'] } : found;
   }
 
@@ -107,16 +127,24 @@ export class IndexStore {
     return typeof row?.['text'] === 'string' ? row['text'] : undefined;
   }
 
-  /** Names the login of a message that had none, if it was accepted within the span; the instance it is on. */
-  claim(queueId: string, login: string, fromMicros: number, toMicros: number): string | undefined {
+  /**
+   * Names the login of a message that had none, if it was accepted within the span and has the parent's message-id,
+   * should both be known; the instance it is on.
+   */
+  claim(
+    queueId: string,
+    parent: { readonly login: string; readonly messageId: string },
+    [fromMicros, toMicros]: readonly [number, number],
+  ): string | undefined {
     const rows = this.#all(
-      'SELECT id, instance FROM message WHERE queue_id = ? AND login_id IS NULL AND accepted_micros BETWEEN ? AND ?',
-      ...[queueId, fromMicros, toMicros],
+      `SELECT id, instance FROM message WHERE queue_id = ? AND login_id IS NULL AND accepted_micros BETWEEN ? AND ?
+       AND (message_id IS NULL OR ? IN ('', message_id))`,
+      ...[queueId, fromMicros, toMicros, parent.messageId],
     );
     const [only] = rows;
     // Two that fit: neither is taken.
     if (only === undefined || rows.length > 1) return undefined;
-    this.#run('UPDATE message SET login_id = ? WHERE id = ?', this.#loginId(login), Number(only['id']));
+    this.#run('UPDATE message SET login_id = ? WHERE id = ?', this.#loginId(parent.login), Number(only['id']));
     return String(only['instance']);
   }
 
