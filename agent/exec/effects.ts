@@ -34,7 +34,7 @@ export class Effects {
       const batch: Batch = { act, instance, files: slice.map((file) => [file.queueId, file.createdAtMicros]) };
       const open = this.#begin(jti, batch);
       const changed = await this.#postfix.postsuper(instance, act, [...new Set(batch.files.map(([id]) => id))]);
-      const counts = await this.#settle(batch, (id) => changed.has(id));
+      const counts = await this.#settle(batch, changed);
       if (open !== undefined) this.#ledger.did(open, counts);
       total = addCounts(total, counts);
     }
@@ -44,7 +44,7 @@ export class Effects {
   /** After a start: decides from the files how far the interrupted batches got, and writes it down. */
   async settleInterrupted(): Promise<void> {
     for (const open of this.#ledger.openBatches()) {
-      this.#ledger.did(open, await this.#settle(open.batch, () => true));
+      this.#ledger.did(open, await this.#settle(open.batch, undefined));
     }
   }
 
@@ -58,12 +58,17 @@ export class Effects {
     }
   }
 
-  /** Counts a batch by its files; `mayHaveChanged` says which IDs postsuper reported (all, if nobody knows). */
-  async #settle(batch: Batch, mayHaveChanged: (queueId: string) => boolean): Promise<EffectCounts> {
+  /** Counts a batch by its files. `reported` are the IDs that postsuper named; undefined where nobody knows any more. */
+  async #settle(batch: Batch, reported: ReadonlySet<string> | undefined): Promise<EffectCounts> {
     let count = 0;
     let left = 0;
     const strangers: string[] = [];
     for (const [id, createdAtMicros] of batch.files) {
+      // Out of hold, where no file can be replaced, postsuper's word is enough; into hold, the file is looked at.
+      if (batch.act !== 'hold' && reported?.has(id) === true) {
+        count += 1;
+        continue;
+      }
       const file = await this.#postfix.inspect(batch.instance, id);
       const isSame = file?.createdAtMicros === createdAtMicros;
       const isHeld = file?.queue === 'hold';
@@ -72,15 +77,15 @@ export class Effects {
           if (isSame && isHeld) count += 1;
           else if (isSame) left += 1;
           // The ID went on to another message between our look and postsuper: that one is innocent.
-          else if (isHeld && mayHaveChanged(id)) strangers.push(id);
+          else if (isHeld && reported?.has(id) !== false) strangers.push(id);
           break;
         case 'release':
           if (isSame && isHeld) left += 1;
-          else if (mayHaveChanged(id)) count += 1;
+          else if (reported === undefined) count += 1;
           break;
         case 'purge':
           if (isSame) left += 1;
-          else if (mayHaveChanged(id)) count += 1;
+          else if (reported === undefined) count += 1;
           break;
       }
     }

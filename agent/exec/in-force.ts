@@ -10,7 +10,10 @@ const mapValue: Readonly<Record<DesiredEntry['mode'], string>> = {
   block: 'REJECT 5.7.1 account blocked',
 };
 
-/** Further spellings that an account may teach us (I11): each is another form that folds to the same account. */
+/**
+ * Further spellings kept per account (I11): each is another form that folds to the same account. The newest stay, so
+ * that nobody fills the list before the spelling that is in use shows up.
+ */
 const maxLearntPerAccount = 200;
 
 /**
@@ -61,7 +64,8 @@ export class InForce {
     const entry = this.entryOf(login);
     if (entry === undefined || this.#keysOf(entry).has(fold(login))) return false;
     const learnt = this.#learnt.get(entry.account) ?? new Set<string>();
-    if (learnt.size >= maxLearntPerAccount) return false;
+    const [oldest] = learnt;
+    if (learnt.size >= maxLearntPerAccount && oldest !== undefined) learnt.delete(oldest);
     learnt.add(login);
     this.#learnt.set(entry.account, learnt);
     return true;

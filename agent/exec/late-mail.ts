@@ -52,7 +52,8 @@ export class LateMail {
       this.#pending.clear();
       this.#fallBack();
     }
-    this.#work ??= this.#drain();
+    // An empty round would end before it is remembered as the one at work.
+    if (this.#pending.size > 0) this.#work ??= this.#drain();
   }
 
   watch(id: HintedId): void {

@@ -254,6 +254,7 @@ describe('the order path, over the socket, on a simulated relay', () => {
     await relay.writeMap('sim', new Map());
     const [thief] = await send('thief', 1);
     expect(await queueOf(thief)).not.toBe('hold');
+    agent.send({ id: 'none', hint: [['nowhere', thief]] });
     agent.send({
       id: 'h',
       hint: [

@@ -138,12 +138,16 @@ export class Orders {
     for (const record of ledger.unfinished()) {
       const { order } = record;
       if (order.kind !== 'desired' || order.generation > generation) continue;
-      this.#end(record, desiredOutcome(order, generation, standing, pass, fault));
+      this.#end(record, desiredOutcome(order, generation, standing, pass, fault, ledger.clock.now()));
     }
   }
 
   #end(record: OrderRecord, outcome: Outcome): void {
     this.#parts.ledger.end(record.order.jti, outcome);
+    const { kind, jti } = record.order;
+    const what = record.order.kind === 'command' ? { act: record.order.act, account: record.order.account } : { kind };
+    const { state, reason, counts } = outcome;
+    this.#parts.log.info({ jti, ...what, state, reason, counts }, 'order answered');
     this.#parts.answer({ id: record.id, ...outcome });
   }
 
@@ -173,20 +177,21 @@ function desiredOutcome(
   standing: Standing,
   pass: Pass | undefined,
   fault: string | undefined,
+  nowMillis: number,
 ): Outcome {
   if (order.generation < generation) {
     return { state: 'expired', reason: `superseded by generation ${generation}`, counts: {}, proofs: [] };
   }
-  const proofs = pass === undefined ? [] : order.entries.map((entry) => proofOf(entry, standing, pass));
+  const proofs = pass === undefined ? [] : order.entries.map((entry) => proofOf(entry, standing, pass, nowMillis));
   const counts = pass?.counts ?? {};
   if (fault === undefined) return { state: 'done', counts, proofs };
   return { state: 'failed', reason: fault.slice(0, 2000), counts, proofs };
 }
 
-function proofOf(entry: DesiredEntry, standing: Standing, pass: Pass): Outcome['proofs'][number] {
+function proofOf(entry: DesiredEntry, standing: Standing, pass: Pass, nowMillis: number): Proof {
   const inForce = standing.inForce.entries.get(entry.account);
   if (inForce !== undefined) return standing.proof(inForce, pass.seen);
-  const note = entry.until <= Date.now() ? 'its end has passed' : 'protected on this relay';
+  const note = entry.until <= nowMillis ? 'its end has passed' : 'protected on this relay';
   return { account: entry.account, what: entry.mode, verified: false, held: 0, outsideHold: 0, note };
 }
 

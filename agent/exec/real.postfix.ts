@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LabPostfix, missing, startPostfix } from '../../lab/postfix.ts';
 import { readQueue } from '../../lab/queue-truth.ts';
 import { mapPath } from './access-map.ts';
+import { Effects } from './effects.ts';
+import { Ledger } from './ledger.ts';
 import { startExec } from './main.ts';
 import type { Postfix, QueueFile } from './postfix.ts';
 import { realPostfix } from './real.ts';
@@ -107,6 +109,25 @@ describe.skipIf(lack !== undefined)(
       expect(await postfix.inspect('pfl', outside)).toBeDefined();
       expect(await postfix.inspect('pfl', held)).toBeUndefined();
       expect(await postfix.inspect('elsewhere', outside)).toBeUndefined();
+    });
+
+    test('an ID that went on to another message between look and hold: let go at once, counted, never kept', async () => {
+      const ledger = Ledger.open(join(folder, 'ledger'), silent);
+      try {
+        const effects = new Effects(postfix, ledger);
+        const [innocent, spam] = [...(await fill(long, 'alice', 1)), ...(await fill(long, 'thief', 1))];
+        const seen = await Promise.all([innocent, spam].map((id) => postfix.inspect('pfl', id ?? '')));
+        const [first, second] = seen;
+        if (first === undefined || second === undefined) throw new Error('no mail');
+        // What exec saw under alice's ID was another message, a second ago.
+        const stale = { ...first, login: 'thief', createdAtMicros: first.createdAtMicros - 1_000_000 };
+        expect(await effects.act('standing', 'hold', 'pfl', [stale, second])).toEqual({ held: 1, mismatched: 1 });
+        expect((await postfix.inspect('pfl', first.queueId))?.queue).not.toBe('hold');
+        expect((await postfix.inspect('pfl', second.queueId))?.queue).toBe('hold');
+        expect(ledger.openBatches()).toEqual([]);
+      } finally {
+        ledger.close();
+      }
     });
 
     test('a link, a pipe or a folder in a queue directory is no message and blocks nothing', async () => {
