@@ -1,0 +1,85 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import type { Deps } from '../functions/deps.ts';
+import { openHubDatabase } from '../hub/database.ts';
+import { startEndpoint } from '../hub/endpoint/server.ts';
+import { SqliteItemTable } from '../hub/items.ts';
+import { AccessKeys, everyGrant } from '../hub/keys.ts';
+import { commandQueueName, createHubQueues, queueNames } from '../hub/queue-names.ts';
+import { QueueStore } from '../hub/queues.ts';
+import { loadRules } from '../shared/decide/rules.ts';
+import { FindingStore } from '../shared/store/findings.ts';
+import { Outbox } from '../shared/store/outbox.ts';
+import { PartStore } from '../shared/store/parts.ts';
+import { RelayStore } from '../shared/store/relays.ts';
+import { SweepStore } from '../shared/store/sweep.ts';
+import { pemSigner } from '../shared/wire/jws.ts';
+import { silent } from './hub-fixture.ts';
+
+export interface TestDeps {
+  readonly deps: Deps;
+  readonly queues: QueueStore;
+  /** Moves the functions' clock; the queues and the table keep the machine's. */
+  setNow(ms: number): void;
+  enrol(relay: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The functions' surroundings with real queues and a real table, and a clock that the test moves. */
+export async function startDeps(): Promise<TestDeps> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-deps-'));
+  const db = openHubDatabase(join(folder, 'holdfast.sqlite'));
+  const table = new SqliteItemTable(db);
+  const queues = new QueueStore(db);
+  createHubQueues(queues);
+  const accessKeys = new AccessKeys(db);
+  const endpoint = await startEndpoint({ queues, keys: accessKeys, host: '127.0.0.1', port: 0, onError: () => {} });
+  const sqs = new SQSClient({
+    endpoint: endpoint.url,
+    region: 'local',
+    credentials: accessKeys.createAccessKey('hub', everyGrant),
+  });
+  const pem = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const urlOf = (name: string): string => `${endpoint.url}/000000000000/${name}`;
+  let now = Date.now();
+  const relays = new RelayStore(table);
+  const deps: Deps = {
+    parts: new PartStore(table),
+    findings: new FindingStore(table),
+    relays,
+    outbox: new Outbox(table),
+    sweeps: new SweepStore(table),
+    sqs,
+    queues: { dispatch: urlOf(queueNames.dispatch), dead: urlOf(queueNames.dead) },
+    signer: pemSigner('test', pem.toString()),
+    rules: loadRules(join(import.meta.dirname, '../rules')),
+    accountRule: { realm: 'example.org', realmAliases: {} },
+    hash: (text) => `h${text.length}`,
+    log: silent,
+    nowMs: () => now,
+    newId: () => randomBytes(4).toString('hex'),
+    sleep: async () => {},
+  };
+  return {
+    deps,
+    queues,
+    setNow: (ms) => {
+      now = ms;
+    },
+    enrol: async (relay) => {
+      const name = commandQueueName(relay);
+      queues.createQueue(name);
+      const registration = { senderId: `relay:${relay}`, commandQueueUrl: urlOf(name), enrolledAt: now, zone: 'UTC' };
+      await relays.enrol({ relay, ...registration });
+    },
+    close: async () => {
+      await endpoint.close();
+      sqs.destroy();
+      db.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}

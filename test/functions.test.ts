@@ -1,0 +1,200 @@
+import type { SQSEvent } from 'aws-lambda';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { dispatch } from '../functions/dispatch/handler.ts';
+import { ingest } from '../functions/ingest/handler.ts';
+import { record } from '../functions/record/handler.ts';
+import { expireContainments } from '../functions/schedule/expire.ts';
+import { resendOutbox } from '../functions/schedule/outbox.ts';
+import { sweep } from '../functions/schedule/sweep.ts';
+import { commandQueueName, queueNames } from '../hub/queue-names.ts';
+import { packLines } from '../shared/wire/lines.ts';
+import { startDeps, type TestDeps } from './deps.fixture.ts';
+import { submission } from './hub-fixture.ts';
+
+let hub: TestDeps;
+const t0 = Date.now();
+beforeEach(async () => {
+  hub = await startDeps();
+  hub.setNow(t0);
+});
+afterEach(() => hub.close());
+
+let serial = 0;
+function event(relay: string, body: object | string, sentAt = t0, sender = `relay:${relay}`): SQSEvent {
+  serial += 1;
+  return {
+    Records: [
+      {
+        messageId: `m${serial}`,
+        receiptHandle: 'r',
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+        attributes: {
+          SenderId: sender,
+          SentTimestamp: String(sentAt),
+          ApproximateReceiveCount: '1',
+          ApproximateFirstReceiveTimestamp: String(sentAt),
+        },
+        messageAttributes: {},
+        md5OfBody: '',
+        eventSource: 'aws:sqs',
+        eventSourceARN: 'arn:aws:sqs:local:000000000000:q',
+        awsRegion: 'local',
+      },
+    ],
+  };
+}
+
+function pack(relay: string, lines: readonly string[]): object {
+  const text = lines.map((line, index) => `${index * 100} ${line}\n`).join('');
+  const range = { n: lines.length, all: lines.length, from: 0, to: 100 * lines.length };
+  return { v: 1, kind: 'lines', relay, file: '/var/log/mail.log', zone: 'UTC', ...range, b: packLines(text) };
+}
+
+/** `count` messages of a login from `first` on, each under another sender, a second apart. */
+function mails(login: string, first: number, count: number, at = t0): string[] {
+  return Array.from({ length: count }, (_, index) => {
+    const number = first + index;
+    const id = `4${number.toString(16).padStart(9, '0').toUpperCase()}`;
+    return submission(new Date(at + index * 1000), id, login, `s${number}@forged.test`);
+  }).flat();
+}
+
+const findings = () => hub.deps.findings.ofDay(new Date(hub.deps.nowMs()).toISOString().slice(0, 10));
+
+test('an account spread thinly over twenty relays is one account: the sweep finds it, and recounts exactly', async () => {
+  for (let relay = 0; relay < 20; relay++) {
+    const name = `mx${relay}`;
+    await hub.enrol(name);
+    await ingest(hub.deps)(event(name, pack(name, mails('thief', relay * 10, 2))));
+  }
+  expect(await findings()).toEqual([]);
+  hub.setNow(t0 + 3000);
+  await sweep(hub.deps);
+  const [finding] = await findings();
+  expect(finding).toMatchObject({ account: 'thief@example.org', rule: 'sender-rotation', messagesBeforeOpen: 40 });
+  expect(finding?.relays).toHaveLength(20);
+});
+
+test('I2: a sweep that reads the same parts again raises no count', async () => {
+  for (const name of ['mx0', 'mx1', 'mx2']) {
+    await hub.enrol(name);
+    await ingest(hub.deps)(event(name, pack(name, mails('alice', Number(name.at(-1)) * 10, 5))));
+  }
+  for (let round = 1; round <= 6; round++) {
+    hub.setNow(t0 + round * 1000);
+    await sweep(hub.deps);
+  }
+  expect(await findings()).toEqual([]);
+});
+
+test('I2: packs in any order and repeated give the same finding', async () => {
+  await hub.enrol('mx1');
+  const lines = mails('thief', 0, 30);
+  const packs = [lines.slice(0, 30), lines.slice(20, 70), lines.slice(40)].map((each) => pack('mx1', each));
+  for (const each of [packs[2], packs[0], packs[2], packs[1]]) await ingest(hub.deps)(event('mx1', each ?? {}));
+  expect(await findings()).toHaveLength(1);
+});
+
+test('input older than four hours opens a finding and contains nothing', async () => {
+  await hub.enrol('mx1');
+  await ingest(hub.deps)(event('mx1', pack('mx1', mails('thief', 0, 30, t0 - 5 * 3_600_000))));
+  expect(await findings()).toMatchObject([{ response: 'notify' }]);
+  expect(await hub.deps.findings.containments()).toEqual([]);
+});
+
+test('input older than the parts’ retention is counted and opens nothing', async () => {
+  await hub.enrol('mx1');
+  await ingest(hub.deps)(event('mx1', pack('mx1', mails('thief', 0, 30, t0 - 9 * 86_400_000))));
+  expect(await findings()).toEqual([]);
+  const parts = await hub.deps.parts.since('mx1', t0 - 1000, t0 + 1000);
+  expect(parts.map(({ counts }) => counts.tooLate)).toEqual([90]);
+});
+
+test('I9: what one relay says in the name of another is set aside and acknowledged', async () => {
+  await hub.enrol('mx1');
+  const answer = await ingest(hub.deps)(event('mx1', pack('mx1', mails('alice', 0, 30)), t0, 'relay:mx2'));
+  expect(answer.batchItemFailures).toEqual([]);
+  expect(hub.queues.depth(queueNames.dead)).toMatchObject({ ready: 1 });
+  expect(await findings()).toEqual([]);
+});
+
+test('I8: malformed messages are set aside with their reason, whatever they hold', async () => {
+  const bodies = [
+    '',
+    '{',
+    '[]',
+    '{"v":2}',
+    '{"v":1,"kind":"lines","relay":"../x"}',
+    '\u0000\ud800',
+    pack('mx1', ['x']),
+    { ...pack('mx1', []), b: 'AAAA' },
+  ];
+  await hub.enrol('mx1');
+  for (const body of bodies) {
+    expect(await ingest(hub.deps)(event('mx1', body))).toEqual({ batchItemFailures: [] });
+    expect(await record(hub.deps)(event('mx1', body))).toEqual({ batchItemFailures: [] });
+  }
+  const { ready } = hub.queues.depth(queueNames.dead);
+  expect(ready).toBeGreaterThanOrEqual(bodies.length * 2 - 1);
+});
+
+test('a decompression bomb is refused, not unpacked', async () => {
+  await hub.enrol('mx1');
+  const bomb = { ...pack('mx1', []), b: packLines('0 '.padEnd(64 * 1024 * 1024, 'a')) };
+  expect(await ingest(hub.deps)(event('mx1', bomb))).toEqual({ batchItemFailures: [] });
+  expect(hub.queues.depth(queueNames.dead)).toMatchObject({ ready: 1 });
+});
+
+test('an order whose sending failed stays in the outbox and is sent after its lease', async () => {
+  await hub.enrol('mx1');
+  await ingest(hub.deps)(event('mx1', pack('mx1', mails('thief', 0, 30))));
+  const broken = { ...hub.deps, signer: { kid: 'x', sign: () => Promise.reject(new Error('key service down')) } };
+  await expect(dispatch(broken)(event('mx1', ''))).rejects.toThrow('key service down');
+  await dispatch(hub.deps)(event('mx1', ''));
+  expect(hub.queues.depth(commandQueueName('mx1'))).toMatchObject({ ready: 0 });
+  hub.setNow(t0 + 31_000);
+  await resendOutbox(hub.deps);
+  expect(hub.queues.depth(queueNames.dispatch).ready).toBeGreaterThan(0);
+  await dispatch(hub.deps)(event('mx1', ''));
+  expect(hub.queues.depth(commandQueueName('mx1'))).toMatchObject({ ready: 2 });
+  expect(await hub.deps.outbox.olderThan(t0 + 60_000)).toBe(false);
+});
+
+test('a containment ends by itself, and the relays are told', async () => {
+  await hub.enrol('mx1');
+  await ingest(hub.deps)(event('mx1', pack('mx1', mails('thief', 0, 30))));
+  expect(await hub.deps.findings.containments()).toHaveLength(1);
+  hub.setNow(t0 + 25 * 3_600_000);
+  await expireContainments(hub.deps);
+  expect(await hub.deps.findings.containments()).toEqual([]);
+  expect(await hub.deps.outbox.olderThan(t0 + 26 * 3_600_000)).toBe(true);
+  const [finding] = await hub.deps.findings.ofDay(new Date(t0).toISOString().slice(0, 10));
+  expect(finding?.state).toBe('closed');
+});
+
+test('mail that gets past a proven containment reopens the finding and kicks again', async () => {
+  await hub.enrol('mx1');
+  await ingest(hub.deps)(event('mx1', pack('mx1', mails('thief', 0, 30))));
+  await dispatch(hub.deps)(event('mx1', ''));
+  const proof = { account: 'thief@example.org', what: 'quarantine', verified: true, held: 30, outsideHold: 0 };
+  await record(hub.deps)(event('mx1', { v: 1, kind: 'proof', relay: 'mx1', proofs: [proof], at: t0 + 60_000 }));
+  expect((await findings())[0]?.state).toBe('contained');
+  hub.setNow(t0 + 90_000);
+  await ingest(hub.deps)(event('mx1', pack('mx1', mails('thief', 100, 1, t0 + 80_000)), t0 + 90_000));
+  const [finding] = await findings();
+  expect(finding?.state).toBe('open');
+  expect(finding?.history.at(-1)).toMatchObject({ what: 'escaped' });
+  await dispatch(hub.deps)(event('mx1', ''));
+  expect(hub.queues.depth(commandQueueName('mx1'))).toMatchObject({ ready: 4 });
+});
+
+test('a heartbeat from a relay that lost its state brings it the desired state', async () => {
+  await hub.enrol('mx1');
+  await ingest(hub.deps)(event('mx1', pack('mx1', mails('thief', 0, 30))));
+  await dispatch(hub.deps)(event('mx1', ''));
+  const beat = { v: 1, kind: 'heartbeat', relay: 'mx1', at: t0, zone: 'UTC', instances: [], counts: {} };
+  hub.setNow(t0 + 60_000);
+  await record(hub.deps)(event('mx1', { ...beat, desired: { generation: 0, digest: '' } }, t0 + 60_000));
+  await dispatch(hub.deps)(event('mx1', ''));
+  expect(hub.queues.depth(commandQueueName('mx1'))).toMatchObject({ ready: 3 });
+});
