@@ -18,7 +18,7 @@ export function addFindingCommands(program: Command): void {
       if (options.json) return console.log(JSON.stringify({ ...overview, relays }));
       const { open, contained, confirmed } = overview.findings;
       console.log(`findings of 7 days: ${open} open, ${contained} contained, ${confirmed} confirmed`);
-      console.log(table(['RELAY', 'LAST HEARD', 'INSTANCES', 'DESIRED STATE'], relays.map(relayRow)));
+      console.log(table(['RELAY', 'LAST HEARD', 'INSTANCES', 'QUEUED', 'DESIRED STATE'], relays.map(relayRow)));
       const rows = overview.containments.map((each) => [each.account, each.mode, when(each.until), each.findingId]);
       console.log(rows.length === 0 ? 'nothing is contained' : table(['CONTAINED', 'MODE', 'UNTIL', 'FINDING'], rows));
     });
@@ -93,7 +93,8 @@ export function parseTerm(text: string): Term {
 
 function relayRow(relay: RelayView): string[] {
   const heard = relay.heardAt === undefined ? 'never' : when(relay.heardAt);
-  return [relay.relay, heard, relay.instances.join(' '), relay.converged ? 'in force' : 'differs'];
+  const queued = Object.entries(relay.queued).map(([name, messages]) => `${name} ${messages}`);
+  return [relay.relay, heard, relay.instances.join(' '), queued.join(', '), relay.converged ? 'in force' : 'differs'];
 }
 
 function findingRow(finding: Finding): string[] {

@@ -13,6 +13,8 @@ export interface RelayView {
   readonly heardAt?: number;
   readonly clockOffsetMs?: number;
   readonly instances: readonly string[];
+  /** Messages per queue name, over all instances, as of the last snapshots. */
+  readonly queued: Readonly<Record<string, number>>;
   /** True while what is in force there equals what we want. */
   readonly converged: boolean;
 }
@@ -39,17 +41,26 @@ export async function listRelays(deps: Deps): Promise<RelayView[]> {
     registered.map(async ({ relay, enrolledAt }): Promise<RelayView> => {
       const status = await deps.relays.status(relay);
       const { issued } = await deps.relays.issued(relay);
-      if (status === undefined) return { relay, enrolledAt, instances: [], converged: false };
+      if (status === undefined) return { relay, enrolledAt, instances: [], queued: {}, converged: false };
       return {
         relay,
         enrolledAt,
         heardAt: status.heardAt,
         clockOffsetMs: status.clockOffsetMs,
         instances: status.heartbeat.instances.map(({ name }) => name),
+        queued: await queued(deps, relay),
         converged: issued.generation === 0 || status.heartbeat.desired.digest === issued.digest,
       };
     }),
   );
+}
+
+async function queued(deps: Deps, relay: string): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { queues } of await deps.relays.snapshots(relay)) {
+    for (const [name, { messages }] of Object.entries(queues)) counts[name] = (counts[name] ?? 0) + messages;
+  }
+  return counts;
 }
 
 export async function listFindings(deps: Deps, days: number): Promise<Finding[]> {

@@ -1,5 +1,12 @@
 import * as z from 'zod';
-import { heartbeatMessage, type Proof, proof, resultState, type SnapshotMessage } from '../wire/events.ts';
+import {
+  heartbeatMessage,
+  type Proof,
+  proof,
+  resultState,
+  type SnapshotMessage,
+  snapshotMessage,
+} from '../wire/events.ts';
 import type { Item, ItemTable, Json } from './item-table.ts';
 import { keys, sorts } from './keys.ts';
 
@@ -99,6 +106,12 @@ export class RelayStore {
       sk: sorts.snapshot(message.instance),
       body: message as Json,
     });
+  }
+
+  /** The last snapshot of each instance. */
+  async snapshots(relay: string): Promise<SnapshotMessage[]> {
+    const items = await queryAll(this.#table, keys.relay(relay), sorts.snapshot(''), sorts.snapshot('~'));
+    return items.map((item) => snapshotMessage.parse(item.body));
   }
 
   async issued(relay: string): Promise<{ readonly issued: Issued; readonly version: number }> {
