@@ -1,3 +1,4 @@
+import type { Proof } from '../../shared/wire/events.ts';
 import type { CommandOrder, DesiredEntry, DesiredOrder } from '../../shared/wire/orders.ts';
 import { everything, type Selection } from '../../shared/wire/selection.ts';
 import { type Log, reasonOf } from '../log.ts';
