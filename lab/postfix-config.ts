@@ -68,7 +68,10 @@ export function mainCf(input: ConfigInput): string {
   };
   if (input.deferTransports) parameters['defer_transports'] = 'smtp relay';
   if (input.saslAccessMap) {
-    parameters['smtpd_sender_restrictions'] = `check_sasl_access lmdb:${at.mapSource}`;
+    // At the end of DATA once more: a message that was being sent when the map changed is caught too.
+    for (const stage of ['sender', 'end_of_data']) {
+      parameters[`smtpd_${stage}_restrictions`] = `check_sasl_access lmdb:${at.mapSource}`;
+    }
   }
   return Object.entries({ ...parameters, ...input.extraMain })
     .map(([name, value]) => `${name} = ${value}\n`)
