@@ -146,6 +146,19 @@ describe('carrying orders', () => {
     expect(orders()).toHaveLength(2);
   });
 
+  it('keeps an order that exec could not journal, and brings it again', async () => {
+    exec.answer = (asked) =>
+      'jws' in asked ? [{ id: asked.id, state: 'busy', reason: 'cannot be journaled: ENOSPC' }] : [];
+    await start();
+    hub.command(jws(command('c1', {})));
+    await until(() => orders().length >= 1);
+    await sleep(100);
+    expect(hub.waiting).toHaveLength(1);
+    expect(results()).toEqual([]);
+    exec.answer = (asked) => ('jws' in asked ? [{ id: asked.id, state: 'journaled' }] : []);
+    await until(() => hub.waiting.length === 0);
+  });
+
   it('reports and deletes what is no order, naming what is wrong', async () => {
     await start();
     hub.command('hello');

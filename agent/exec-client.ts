@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { maxLineBytes, type Request, type Response, response } from './exec/protocol.ts';
+import { type FinalResponse, maxLineBytes, type Request, type Response, response } from './exec/protocol.ts';
 import type { QueuedId } from './index-store.ts';
 import { type Log, reasonOf, Trouble } from './log.ts';
 import { Backoff, pause } from './pause.ts';
@@ -22,7 +22,7 @@ export class ExecClient {
   readonly #path: string;
   readonly #signal: AbortSignal;
   readonly #trouble: Trouble;
-  readonly #onFinal: (answer: Response) => Promise<void>;
+  readonly #onFinal: (answer: FinalResponse) => Promise<void>;
   readonly #onConnected: () => void;
   readonly #log: Log;
   readonly #waiting = new Map<string, Waiting>();
@@ -36,7 +36,7 @@ export class ExecClient {
     signal: AbortSignal;
     log: Log;
     /** Has returned once the answer is safe with the hub; then exec may forget it. Throws to leave it with exec. */
-    onFinal: (answer: Response) => Promise<void>;
+    onFinal: (answer: FinalResponse) => Promise<void>;
     onConnected: () => void;
   }) {
     this.#path = options.path;
@@ -128,7 +128,7 @@ export class ExecClient {
     this.#waiting.delete(answer.id);
   }
 
-  #handOn(answer: Response): void {
+  #handOn(answer: FinalResponse): void {
     if (this.#handing.has(answer.id)) return;
     const handing = this.#onFinal(answer)
       .then(() => this.#write({ ack: answer.id }))
@@ -181,11 +181,12 @@ export class ExecClient {
 }
 
 /** The end of an order. An answer without id is exec's complaint about a line, one with our mark is to ourselves. */
-function isOrdersEnd(answer: Response): boolean {
+function isOrdersEnd(answer: Response): answer is FinalResponse {
   if (answer.id === '' || answer.id.startsWith(ownIdMark)) return false;
   switch (answer.state) {
     case 'journaled':
     case 'running':
+    case 'busy':
       return false;
     case 'done':
     case 'failed':

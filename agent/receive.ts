@@ -126,6 +126,7 @@ export class Receiver {
     const before = this.#store.rule;
     const request = this.#request(read, jws);
     const answer = await this.#exec.order(request);
+    if (answer.state === 'busy') throw new Error(`exec cannot take orders: ${answer.reason ?? 'busy'}`);
     if (answer.state === 'refused' || answer.state === 'expired') {
       // Exec keeps no record of what it refused at the door: the queue does, until the hub knows.
       if (!(await this.#exec.handedOn(read.jti))) throw new Error('the refusal is not reported yet');

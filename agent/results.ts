@@ -1,5 +1,5 @@
 import type { ResultMessage } from '../shared/wire/events.ts';
-import type { Response } from './exec/protocol.ts';
+import type { FinalResponse } from './exec/protocol.ts';
 import { type Log, reasonOf } from './log.ts';
 import type { OwnActs } from './own-acts.ts';
 import type { Sender } from './queue-client.ts';
@@ -29,7 +29,7 @@ export class Results {
   }
 
   /** @throws Error if the agent closes before the hub has it */
-  async handOn(answer: Response): Promise<void> {
+  async handOn(answer: FinalResponse): Promise<void> {
     const act = this.#ownActs.get(answer.id);
     const answered = act !== undefined && answer.state === 'done' ? await this.#done(answer, act) : answer;
     await this.#send({
@@ -48,7 +48,7 @@ export class Results {
     return this.#send({ id: id.slice(0, 128), state: 'refused', reason, counts: {}, proofs: [] });
   }
 
-  async #done(answer: Response, act: NonNullable<ReturnType<OwnActs['get']>>): Promise<Response> {
+  async #done(answer: FinalResponse, act: NonNullable<ReturnType<OwnActs['get']>>): Promise<FinalResponse> {
     try {
       await this.#perform(act);
       return answer;

@@ -50,7 +50,7 @@ export class Orders {
     for (const record of ledger.unfinished()) if (record.order.kind === 'command') this.#startCommand(record, []);
   }
 
-  /** The immediate answer: journaled, refused, expired, or the known one. */
+  /** The immediate answer: journaled, busy, refused, expired, or the known one. */
   receive(request: OrderRequest): Response {
     const { ledger, verifier, log } = this.#parts;
     const { id } = request;
@@ -69,7 +69,7 @@ export class Orders {
     } catch (error) {
       // What is in force stays in force; the queue keeps the order, and it comes again.
       log.error({ id, reason: reasonOf(error) }, 'order not journaled');
-      return { id, state: 'refused', reason: `cannot be journaled: ${reasonOf(error)}` };
+      return { id, state: 'busy', reason: `cannot be journaled: ${reasonOf(error)}` };
     }
     const candidates = plausible(this.#parts.postfix, request.candidateIds ?? []);
     if (verdict.order.kind === 'command') this.#startCommand(record, candidates);

@@ -41,7 +41,8 @@ export type Request = z.infer<typeof request>;
  */
 export const response = z.object({
   id: z.string(),
-  state: resultState,
+  /** `busy`: not journaled (a full disk); the order stays in the queue and comes again. */
+  state: z.enum([...resultState.options, 'busy']),
   reason: z.string().optional(),
   counts: effectCounts.optional(),
   proofs: z.array(proof).optional(),
@@ -49,3 +50,6 @@ export const response = z.object({
   desired: z.object({ generation: z.int(), digest: z.string() }).optional(),
 });
 export type Response = z.infer<typeof response>;
+
+/** The end of an order: what the hub is told, and the agent acknowledges. */
+export type FinalResponse = Response & { readonly state: 'done' | 'failed' | 'refused' | 'expired' };
