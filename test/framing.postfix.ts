@@ -10,6 +10,7 @@ import { describeWithPostfix } from './real-parts.ts';
 /** By position: the reply behind the parenthesis is the remote's. */
 const deliveredId = /\/smtp\[\d+\]: (\w+): to=<[^>]*>, [^(]*status=(?:sent|bounced) \(/;
 const plain = 'x, sasl_method=PLAIN, sasl_username=victim';
+const remotes = ['evil.test', 'here.test'];
 const headers = (messageId: string, subject = 'hello'): string =>
   `Message-ID: ${messageId}\r\nSubject: ${subject}\r\n\r\nbody\r\n`;
 
@@ -44,7 +45,8 @@ for (const longQueueIds of [true, false]) {
     const owners: Record<string, string> = {};
     let count = 0;
     let bobs = '';
-    let inbound = '';
+    /** Strangers' messages that are old when they are claimed, one for each remote: two claims would cancel out. */
+    let old: string[] = [];
     let texts: string[] = [];
 
     /** A message by somebody who logs in. */
@@ -81,7 +83,7 @@ for (const longQueueIds of [true, false]) {
     beforeAll(async () => {
       stage = await startStage({ logins: ['bob', 'thief', 'victim'], longQueueIds, greeting: `421 ${plain}` });
       bobs = await mailOf('bob', 'x@far.test', '<bobs@lab.test>');
-      inbound = await inboundMail('Message-ID: <inbound@friend.test>\r\n');
+      old = await Promise.all(remotes.map((name) => inboundMail(`Message-ID: <old@${name}>\r\n`)));
       const genuine = (await stage.log()).find((line) => line.includes(`${bobs}: client=`));
       texts = baits(genuine ?? '', bobs);
     });
@@ -172,13 +174,13 @@ for (const longQueueIds of [true, false]) {
       /** By sender: what the remote answers to the message itself, or to an earlier command. */
       const replies: Record<string, () => string | Promise<string>> = {
         bobs: () => claim(bobs),
-        inbound: () => claim(inbound),
         meanwhile: () => meanwhile('Message-ID: <now@friend.test>\r\n'),
         nameless: () => meanwhile(''),
         filtered: () => filtered('bob', stage.scannedPort).then(claim),
         lines: () => `250-2.0.0 ${plain}\r\n250-${plain}\r\n${claim(bobs)}`,
       };
       const claims = Object.keys(replies);
+      for (const [index, queueId] of old.entries()) replies[`old${index}`] = () => claim(queueId);
       for (const [index, text] of texts.entries()) {
         replies[`sent${index}`] = () => `250 2.0.0 ${text}`;
         replies[`tail${index}`] = () => `250 2.0.0 ${onOneLine(text)} ${claim(bobs)}`;
@@ -191,10 +193,11 @@ for (const longQueueIds of [true, false]) {
         return step === at ? replies[name]?.() : undefined;
       });
       const sent = [await mailOf('thief', 'x@refuse.test', '<refused@lab.test>')];
-      for (const remote of ['evil.test', 'here.test']) {
-        const mails = Object.keys(replies).flatMap((name) => {
+      for (const [index, remote] of remotes.entries()) {
+        const names = Object.keys(replies).filter((name) => !name.startsWith('old') || name === `old${index}`);
+        const mails = names.flatMap((name) => {
           // The claim is the more believable with the innocent's own message-id.
-          const copied = { bobs: '<bobs@lab.test>', inbound: '<inbound@friend.test>' }[name];
+          const copied = name === 'bobs' ? '<bobs@lab.test>' : name.startsWith('old') ? `<old@${remote}>` : undefined;
           const messageId = copied ?? `<${name}@${remote}>`;
           const logins = claims.includes(name) ? ['thief', 'bob'] : ['thief'];
           return logins.map((login) => mailOf(login, `x@${remote}`, messageId, name));
@@ -203,9 +206,9 @@ for (const longQueueIds of [true, false]) {
       }
       for (const queueId of sent) await deliveryTried(queueId);
       const log = await stage.log();
-      for (const queueId of [bobs, inbound]) {
+      for (const queueId of [bobs, ...old]) {
         const claimed = log.filter((line) => line.endsWith(`status=sent (${claim(queueId)})`));
-        expect(claimed.length).toBeGreaterThanOrEqual(4);
+        expect(claimed.length).toBeGreaterThanOrEqual(1);
       }
       await agreed();
     }, 180_000);
