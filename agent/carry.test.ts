@@ -159,6 +159,15 @@ describe('carrying orders', () => {
     await until(() => hub.waiting.length === 0);
   });
 
+  it('brings exec all that is in hand also when the queue goes away before it deletes', async () => {
+    await start();
+    hub.fault = { status: 503, type: 'ServiceUnavailable', message: 'busy', only: 'DeleteMessage' };
+    for (const n of [1, 2, 3]) hub.command(jws(command(`c${n}`, { number: n })));
+    await until(() => orders().length === 3);
+    expect(orders().map((asked) => ('id' in asked ? asked.id : ''))).toEqual(['c1', 'c2', 'c3']);
+    expect(hub.waiting).toHaveLength(3);
+  });
+
   it('reports and deletes what is no order, naming what is wrong', async () => {
     await start();
     hub.command('hello');

@@ -25,6 +25,11 @@ const maxCandidateSessions = 500;
 const spareBytes = 4_096;
 const maxOrderBytes = maxLineBytes - spareBytes;
 const waitSeconds = 20;
+/**
+ * An order that a killed agent had in hand comes again after this long, and those of its group behind it wait so long.
+ * Exec journals within milliseconds; an order carried twice is the same order, so too short costs nothing.
+ */
+const inHandSeconds = 5;
 
 /**
  * Carries the relay's command queue to exec. The agent believes nothing in it: it reads the payload only to add hints,
@@ -96,13 +101,18 @@ export class Receiver {
       QueueUrl: this.#queueUrl,
       MaxNumberOfMessages: 10,
       WaitTimeSeconds: waitSeconds,
+      VisibilityTimeout: inHandSeconds,
     });
     const { Messages } = await this.#client.send(command, { abortSignal: this.#signal });
     return Messages ?? [];
   }
 
-  /** False if exec did not take one: it and those behind it come again. */
+  /**
+   * False if exec did not take one: it and those behind it come again. One that the queue would not delete comes again
+   * too, and is known then: a hub that went away keeps no order in hand from exec.
+   */
   async #carryAll(batch: readonly Message[]): Promise<boolean> {
+    let failure: unknown;
     for (const [index, message] of batch.entries()) {
       try {
         await this.#carry(message);
@@ -112,8 +122,11 @@ export class Receiver {
         for (const later of batch.slice(index)) await this.#putBack(later);
         return false;
       }
-      await this.#delete(message);
+      await this.#delete(message).catch((error: unknown) => {
+        failure = error;
+      });
     }
+    if (failure !== undefined) throw failure;
     return true;
   }
 

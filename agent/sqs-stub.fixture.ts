@@ -7,8 +7,10 @@ import type { AgentConfig } from './config.ts';
 export interface SqsStub {
   /** Bodies sent, by the last part of the queue's URL. */
   readonly sent: ReadonlyMap<string, string[]>;
-  /** Answers with this instead, while set. */
-  fault: { readonly status: number; readonly type: string; readonly message: string } | undefined;
+  /** Answers with this instead, while set; `only` one action. */
+  fault:
+    | { readonly status: number; readonly type: string; readonly message: string; readonly only?: string }
+    | undefined;
   /** Puts a message into the command queue. */
   command(body: string): void;
   /** Command messages not deleted yet. */
@@ -82,7 +84,7 @@ export async function startSqsStub(port = 0): Promise<SqsStub> {
     const action = String(incoming.headers['x-amz-target']).split('.').at(-1) ?? '';
     outgoing.setHeader('content-type', 'application/x-amz-json-1.0');
     const fault = stub.fault;
-    if (fault !== undefined) {
+    if (fault !== undefined && (fault.only ?? action) === action) {
       outgoing.statusCode = fault.status;
       outgoing.end(JSON.stringify({ __type: `com.amazonaws.sqs#${fault.type}`, message: fault.message }));
       return;
