@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { type ServerType, serve } from '@hono/node-server';
 import { api } from '../functions/api/handler.ts';
-import type { Deps, Log } from '../functions/deps.ts';
+import { type Deps, type Log, nudge } from '../functions/deps.ts';
 import { dispatch } from '../functions/dispatch/handler.ts';
 import { ingest } from '../functions/ingest/handler.ts';
 import { record } from '../functions/record/handler.ts';
@@ -96,8 +96,10 @@ export async function startHub(options: {
 
   const source = (name: string, handler: Parameters<typeof eventSource>[0]['handler'], concurrency: number) =>
     eventSource({ client: sqs, queueUrl: urlOf(name), handler, batchSize: 10, concurrency, onError });
-  // What a killed hub was working on need not wait for its visibility to end.
+  // What a killed hub was working on need not wait for a visibility or a lease to end, nor for the next sweep.
   for (const name of [queueNames.events, queueNames.reports, queueNames.dispatch]) queues.returnInFlight(name);
+  await deps.outbox.releaseClaims();
+  await nudge(deps);
   const sources = [
     source(queueNames.events, ingest(deps), 2),
     source(queueNames.reports, record(deps), 1),

@@ -17,7 +17,8 @@ export async function startTestHub(realm = 'example.org'): Promise<{
   readonly hub: Hub;
   readonly api: ApiClient;
   readonly stateDirectory: string;
-  restart(): Promise<{ hub: Hub; api: ApiClient }>;
+  /** `meanwhile` runs while no hub does. */
+  restart(meanwhile?: () => Promise<void>): Promise<{ hub: Hub; api: ApiClient }>;
   close(): Promise<void>;
 }> {
   const stateDirectory = await mkdtemp(join(tmpdir(), 'holdfast-hub-'));
@@ -29,8 +30,9 @@ export async function startTestHub(realm = 'example.org'): Promise<{
     hub,
     api: open(),
     stateDirectory,
-    restart: async () => {
+    restart: async (meanwhile) => {
       await hub.close();
+      await meanwhile?.();
       hub = await startHub({ config: fixed, stateDirectory, log: silent });
       // fetch may still hold a connection to the hub that was.
       await eventually(() =>

@@ -73,6 +73,24 @@ export class Outbox {
     }
   }
 
+  /**
+   * Gives up all claims. Only where it is certain that nobody is sending: at the start of a hub, whose killed
+   * predecessor would keep a containment waiting for the rest of its lease.
+   */
+  async releaseClaims(): Promise<void> {
+    for (let shard = 0; shard < outboxShards; shard++) {
+      for (const item of await queryAll(this.#table, keys.outbox(shard), '', '~')) {
+        const version = item.version ?? 0;
+        const free: Item = {
+          ...item,
+          body: { ...body.parse(item.body), claimedUntil: 0 } as Json,
+          version: version + 1,
+        };
+        await this.#table.put(free, { version });
+      }
+    }
+  }
+
   async done(claimed: Claimed): Promise<void> {
     await this.#table.delete(claimed.item.pk, claimed.item.sk);
   }
