@@ -1,7 +1,8 @@
 import { canonicalAccount } from '../../shared/account/account.ts';
 import type { Part } from '../../shared/correlate/facts.ts';
-import { type Deps, nudge } from '../deps.ts';
+import type { Deps } from '../deps.ts';
 import { judgeAccount } from '../judge.ts';
+import { learnLogins, unknownLogins } from './learn-logins.ts';
 
 /** An account with fewer submissions in one batch is left to the sweep. */
 const suspectSubmissions = 2;
@@ -24,11 +25,8 @@ export async function detectIn(deps: Deps, part: Part, sentAt: number): Promise<
   for (const [account, { logins, times }] of accounts) {
     const containment = contained.get(account);
     if (containment === undefined && times.length < suspectSubmissions) continue;
-    const unknown = [...logins].filter((login) => containment !== undefined && !containment.logins.includes(login));
-    if (containment !== undefined && unknown.length > 0 && containment.logins.length < 100) {
-      await deps.findings.addLogins(containment, unknown, deps.nowMs(), deps.newId());
-      await nudge(deps);
-    }
+    if (containment !== undefined && unknownLogins(containment, logins).length > 0)
+      await learnLogins(deps, account, logins);
     await judgeAccount(deps, { account, logins: [...logins], relays: [part.relay], times, sentAt, containment });
   }
 }

@@ -1,5 +1,5 @@
 import { advance, type Finding, type HistoryEntry, IllegalMoveError } from '../../shared/decide/finding.ts';
-import { mergeProofs } from '../../shared/store/relays.ts';
+import { type CommandRecord, mergeProofs } from '../../shared/store/relays.ts';
 import type { Proof, ResultMessage } from '../../shared/wire/events.ts';
 import type { Deps } from '../deps.ts';
 
@@ -10,20 +10,11 @@ export async function recordResult(deps: Deps, result: ResultMessage): Promise<v
   if (command !== undefined && command.doneAt === undefined) {
     const reason = result.reason === undefined ? {} : { reason: result.reason };
     const done = final ? { doneAt: deps.nowMs() } : {};
-    await deps.relays.saveCommand({
-      ...command,
-      state: result.state,
-      counts: definedCounts(result),
-      ...reason,
-      ...done,
-    });
-    if (final && command.findingId !== undefined && (command.act === 'purge' || command.act === 'release')) {
-      const what = command.act === 'purge' ? 'purged' : 'released';
-      const count = result.counts[what] ?? 0;
-      const detail = `${result.state}: ${count} ${what}${result.reason === undefined ? '' : ` (${result.reason})`}`;
-      if (count > 0 || result.state !== 'done')
-        await append(deps, command.findingId, actorOf(result.relay), what, detail);
-    }
+    const record = { ...command, state: result.state, counts: definedCounts(result), ...reason, ...done };
+    const told = final ? historyOf(record, result) : undefined;
+    const isTold =
+      told !== undefined && (await append(deps, { ...told, actor: actorOf(result.relay), command: record }));
+    if (!isTold) await deps.relays.saveCommand(record);
   }
   if (result.state === 'refused' || result.state === 'failed') {
     deps.log.error(
@@ -32,6 +23,19 @@ export async function recordResult(deps: Deps, result: ResultMessage): Promise<v
     );
   }
   await recordProofs(deps, result.relay, result.at, result.proofs);
+}
+
+/** What a finding's history says of an order that ended; undefined where nothing happened that a person would miss. */
+function historyOf(
+  { act, findingId }: CommandRecord,
+  { counts, state, reason }: ResultMessage,
+): Pick<Telling, 'id' | 'what' | 'detail'> | undefined {
+  if (findingId === undefined || (act !== 'purge' && act !== 'release')) return undefined;
+  const what = act === 'purge' ? 'purged' : 'released';
+  const count = counts[what] ?? 0;
+  if (count === 0 && state === 'done') return undefined;
+  const detail = `${state}: ${count} ${what}${reason === undefined ? '' : ` (${reason})`}`;
+  return { id: findingId, what, detail };
 }
 
 /** Keeps what a relay proved, and moves the account's finding on when its containment is proven there (I6). */
@@ -58,40 +62,46 @@ export async function recordProofs(deps: Deps, relay: string, at: number, proofs
       const isContainment = proof.what === 'quarantine' || proof.what === 'block';
       // Relays that the account never touched prove it too, and would only fill the history.
       if (!isContainment || !proof.verified || (proof.held === 0 && !open.value.relays.includes(relay))) continue;
-      if (open.value.history.some((each) => each.what === 'contained' && each.actor === actorOf(relay))) continue;
-      await append(
-        deps,
-        open.value.id,
-        actorOf(relay),
-        'contained',
-        `${proof.what} proven: ${proof.held} held, ${proof.outsideHold} outside`,
-      );
+      if (hasContained(open.value, actorOf(relay))) continue;
+      const detail = `${proof.what} proven: ${proof.held} held, ${proof.outsideHold} outside`;
+      await append(deps, { id: open.value.id, actor: actorOf(relay), what: 'contained', detail });
     }
   }
 }
 
-async function append(
-  deps: Deps,
-  id: string,
-  actor: string,
-  what: HistoryEntry['what'],
-  detail: string,
-): Promise<void> {
+/** Once per relay is enough, and once more after mail got past the containment. */
+function hasContained({ history }: Finding, actor: string): boolean {
+  const since = history.slice(history.findLastIndex(({ what }) => what === 'escaped') + 1);
+  return since.some((each) => each.what === 'contained' && each.actor === actor);
+}
+
+interface Telling {
+  /** The finding's. */
+  readonly id: string;
+  readonly actor: string;
+  readonly what: HistoryEntry['what'];
+  readonly detail: string;
+  /** Saved in the same transaction: killed in between, neither is. */
+  readonly command?: CommandRecord;
+}
+
+/** False where the finding is gone or may not take the entry; then nothing is saved. */
+async function append(deps: Deps, { id, actor, what, detail, command }: Telling): Promise<boolean> {
   // Several relays report at once; each append is tried until it meets the version it read.
   for (let attempt = 0; attempt < 20; attempt++) {
     const read = await deps.findings.get(id);
-    if (read === undefined) return;
+    if (read === undefined) return false;
     const at = deps.nowMs();
     let next: Finding;
     try {
       next = advance(read.value, { at, actor, what, detail });
     } catch (error) {
-      if (error instanceof IllegalMoveError) return;
+      if (error instanceof IllegalMoveError) return false;
       throw error;
     }
     const audit = { at, actor, what, subject: id, detail };
     const change = { finding: next, version: read.version, accountVersion: 0, outbox: [], audit, id: deps.newId() };
-    if (await deps.findings.save(change)) return;
+    if (await deps.findings.save(command === undefined ? change : { ...change, command })) return true;
   }
   throw new Error(`finding ${id} is changing too fast`);
 }

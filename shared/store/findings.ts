@@ -3,7 +3,7 @@ import { type Containment, containment, type Finding, finding } from '../decide/
 import type { Item, ItemTable, Json, Write } from './item-table.ts';
 import { dayOf, keys, sorts, time } from './keys.ts';
 import { type OutboxEntry, outboxWrite } from './outbox.ts';
-import { queryAll, read } from './relays.ts';
+import { type CommandRecord, commandItem, queryAll, read } from './relays.ts';
 
 const accountState = z.object({
   /** The account's last finding … */
@@ -47,6 +47,8 @@ export interface Change {
   readonly containment?: Containment | null;
   readonly outbox: readonly OutboxEntry[];
   readonly audit: AuditEntry;
+  /** What became of an order, told in the finding's history: both or neither. */
+  readonly command?: CommandRecord;
   /** Unique: names the outbox item and the audit entry. */
   readonly id: string;
 }
@@ -88,13 +90,6 @@ export class FindingStore {
     return read(containment, await this.#table.get(keys.containments, account));
   }
 
-  /** Spellings first seen after the containment: every relay's map gets them. */
-  async addLogins(known: Containment, logins: readonly string[], nowMs: number, id: string): Promise<void> {
-    const body = { ...known, logins: [...new Set([...known.logins, ...logins])].slice(0, 100) };
-    const put: Write = { put: { pk: keys.containments, sk: known.account, body: body as Json } };
-    await this.#table.transact([put, outboxWrite([{ kind: 'desired' }], known.account, nowMs, id)]);
-  }
-
   /** Queues orders that no finding caused: a relay's desired state after it was away. */
   async writeOutbox(entries: readonly OutboxEntry[], subject: string, nowMs: number, id: string): Promise<void> {
     await this.#table.transact([outboxWrite(entries, subject, nowMs, id)]);
@@ -117,6 +112,7 @@ export class FindingStore {
     else if (change.containment !== undefined) {
       writes.push({ put: { pk: keys.containments, sk: value.account, body: change.containment as Json } });
     }
+    if (change.command !== undefined) writes.push({ put: commandItem(change.command) });
     if (change.outbox.length > 0) writes.push(outboxWrite(change.outbox, value.account, audit.at, change.id));
     return this.#table.transact(writes);
   }

@@ -159,7 +159,7 @@ export class RelayStore {
   }
 }
 
-function commandItem(record: CommandRecord): Item {
+export function commandItem(record: CommandRecord): Item {
   const expiresAtSeconds = Math.ceil(record.sentAt / 1000) + commandRetentionSeconds;
   return { pk: keys.relay(record.relay), sk: sorts.command(record.jti), body: record as Json, expiresAtSeconds };
 }
