@@ -26,6 +26,8 @@ export interface Message {
   /** First `queue active`: from then on it is a message for certain. */
   readonly queuedAtMicros?: number;
   readonly heldAtMicros?: number;
+  /** First release from hold by postsuper(1): somebody wanted it to go. */
+  readonly releasedAtMicros?: number;
   readonly removedAtMicros?: number;
   /** A delivery notice of the relay itself. */
   readonly notice: boolean;
@@ -140,6 +142,7 @@ function fold(relay: string, trace: Trace, start: number, facts: readonly Fact[]
         life.removedAtMicros ??= fact.atMicros;
         break;
       case 'released':
+        life.releasedAtMicros ??= fact.atMicros;
         break;
       case 'notice':
         life.notice = true;

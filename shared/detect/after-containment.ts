@@ -15,7 +15,10 @@ export const afterContainment: Detection = {
     const escaped = window.messages.filter((message) => {
       const since = window.containedSinceMicros.get(message.relay);
       if (since === undefined || message.login === undefined || !isMessage(message)) return false;
-      return message.queuedAtMicros !== undefined && message.acceptedAtMicros > since + graceMicros;
+      const { queuedAtMicros, releasedAtMicros = Number.POSITIVE_INFINITY } = message;
+      // What a person released from hold reaches the active queue as it should, in the same second if need be.
+      if (queuedAtMicros === undefined || queuedAtMicros >= releasedAtMicros) return false;
+      return message.acceptedAtMicros > since + graceMicros;
     });
     const first = escaped[0];
     if (first === undefined) return undefined;
