@@ -211,6 +211,17 @@ describe('the order path, over the socket, on a simulated relay', () => {
     expect((await other).state).toBe('done');
   });
 
+  test('a purge that comes with its containment waits until all is held, and leaves nothing behind', async () => {
+    await restart({ allowPurge: true });
+    await send('thief', 600);
+    const generation = Date.now() + 1000;
+    const over = { requiresGeneration: generation, selection: everything };
+    const purge = await hub.command('purge', over);
+    const purging = agent.order(purge);
+    await agent.order(await hub.desired([{}], { generation }));
+    expect(await purging).toMatchObject({ state: 'done', counts: { purged: 600 }, proofs: [{ verified: true }] });
+  });
+
   test('final answers are repeated on each new connection until they are acknowledged', async () => {
     await agent.order(await hub.command('prove'));
     const id = agent.responses.at(-1)?.id;

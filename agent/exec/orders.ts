@@ -91,8 +91,10 @@ export class Orders {
       const doneBefore = record.counts;
       const isInTime = () => !this.#isClosed && order.notAfter >= ledger.clock.now();
       const hasBegun = Object.keys(doneBefore).length > 0;
+      const isReady = (generation: number) =>
+        order.act === 'purge' ? standing.swept(generation, isInTime) : standing.reached(generation, isInTime);
       // What a kill interrupted goes on to its end, whatever the time.
-      if (!hasBegun && !(isInTime() && (await standing.reached(order.requiresGeneration, isInTime)))) {
+      if (!hasBegun && !(isInTime() && (await isReady(order.requiresGeneration)))) {
         const reason = `expired: its turn or generation ${order.requiresGeneration} did not come in time`;
         if (!this.#isClosed) this.#end(record, { state: 'expired', reason, counts: {}, proofs: [] });
         return;

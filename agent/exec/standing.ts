@@ -48,7 +48,8 @@ export class Standing {
   #nextSurvey: Promise<Pass> | undefined;
   #endTimer: NodeJS.Timeout | undefined;
   #lookTimer: NodeJS.Timeout | undefined;
-  readonly #onTakeOver = new Set<() => void>();
+  readonly #onProgress = new Set<() => void>();
+  #sweptGeneration = 0;
   #isClosed = false;
 
   constructor(parts: StandingParts) {
@@ -66,15 +67,27 @@ export class Standing {
   }
 
   /** Resolves once a desired state of at least this generation is in force; false if that is not so in time. */
-  async reached(generation: number, isInTime: () => boolean): Promise<boolean> {
-    while (this.#inForce.generation < generation) {
+  reached(generation: number, isInTime: () => boolean): Promise<boolean> {
+    return this.#until(() => this.#inForce.generation >= generation, isInTime);
+  }
+
+  /**
+   * Resolves once, beyond that, a pass over the queues has held what it wants held: a purge takes only held mail, and
+   * would leave behind what is held after it.
+   */
+  swept(generation: number, isInTime: () => boolean): Promise<boolean> {
+    return this.#until(() => this.#sweptGeneration >= generation, isInTime);
+  }
+
+  async #until(isSo: () => boolean, isInTime: () => boolean): Promise<boolean> {
+    while (!isSo()) {
       if (this.#isClosed || !isInTime()) return false;
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, reachedCheckMillis);
-      this.#onTakeOver.add(resolve);
+      this.#onProgress.add(resolve);
       await promise;
       clearTimeout(timer);
-      this.#onTakeOver.delete(resolve);
+      this.#onProgress.delete(resolve);
     }
     return true;
   }
@@ -126,7 +139,15 @@ export class Standing {
   }
 
   async #survey(): Promise<Pass> {
-    if (this.#isClosed || this.#inForce.entries.size === 0) return { seen: new Map(), counts: {} };
+    if (this.#isClosed) return { seen: new Map(), counts: {} };
+    const { generation } = this.#inForce;
+    const pass = this.#inForce.entries.size === 0 ? { seen: new Map(), counts: {} } : await this.#pass();
+    this.#sweptGeneration = generation;
+    this.#tellProgress();
+    return pass;
+  }
+
+  async #pass(): Promise<Pass> {
     let counts: EffectCounts = {};
     const seen = await survey({
       postfix: this.#parts.postfix,
@@ -172,8 +193,12 @@ export class Standing {
     this.#isClosed = true;
     clearTimeout(this.#endTimer);
     clearTimeout(this.#lookTimer);
-    for (const resolve of this.#onTakeOver) resolve();
+    this.#tellProgress();
     await Promise.all([this.#maps.close(), this.#late.close(), this.#surveyLane]);
+  }
+
+  #tellProgress(): void {
+    for (const resolve of this.#onProgress) resolve();
   }
 
   #takeOver(): void {
@@ -184,7 +209,7 @@ export class Standing {
     const next = new InForce(pieces, now, (account) => first !== undefined && refuses(account, first));
     next.learnFrom(this.#inForce);
     this.#inForce = next;
-    for (const resolve of this.#onTakeOver) resolve();
+    this.#tellProgress();
     if (next.entries.size === 0) this.#late.clear();
     clearTimeout(this.#endTimer);
     const end = next.nextEndMillis;
