@@ -45,7 +45,7 @@ export async function readQueue(queueDirectory: string): Promise<Map<string, Tru
 }
 
 /** Undefined if the file is gone. @throws Error naming the file and offset where its records make no sense. */
-async function readQueueFile(queue: TruthQueue, path: string): Promise<TruthFile | undefined> {
+export async function readQueueFile(queue: TruthQueue, path: string): Promise<TruthFile | undefined> {
   let bytes: Buffer;
   let mode: number;
   try {
