@@ -86,6 +86,10 @@ export function indexRecord(store: IndexStore, record: LogRecord): Arrival | und
     case 'notification':
     case 'action':
     case 'authFailure':
+    case 'proxyAcceptance':
+    case 'proxyReply':
+    case 'scannerRequeue':
+    case 'sessionLost':
       return undefined;
   }
 }

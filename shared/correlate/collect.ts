@@ -88,11 +88,11 @@ export function factOf(record: LogRecord, hash: KeyedHash): { queueId: string; f
       return { queueId: record.queueId, fact: { kind: 'queued', atMicros, sender, sizeBytes, recipients } };
     }
     case 'delivery': {
-      const { status, remoteAddress, queuedAs } = record;
-      const child =
-        queuedAs === undefined || remoteAddress === undefined
-          ? undefined
-          : { address: remoteAddress, queueId: queuedAs };
+      const { status, remoteAddress } = record;
+      // What local(8) forwards stays on this host.
+      const address = record.forwardedAs === undefined ? remoteAddress : '127.0.0.1';
+      const childId = record.forwardedAs ?? record.queuedAs;
+      const child = childId === undefined || address === undefined ? undefined : { address, queueId: childId };
       const fact = {
         kind: 'outcome',
         atMicros,
@@ -117,6 +117,10 @@ export function factOf(record: LogRecord, hash: KeyedHash): { queueId: string; f
     case 'authFailure':
     case 'connect':
     case 'disconnect':
+    case 'sessionLost':
+    case 'proxyAcceptance':
+    case 'proxyReply':
+    case 'scannerRequeue':
       return undefined;
   }
 }

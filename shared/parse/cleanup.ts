@@ -1,4 +1,4 @@
-import { actionAt } from './action.ts';
+import { actionAt, refusalAt } from './action.ts';
 import { deliveryAt } from './delivery.ts';
 import { afterId, endOfId, ignoredText, ok } from './grammar.ts';
 import type { Head, Parsed } from './record.ts';
@@ -7,7 +7,10 @@ import { isAt } from './scan.ts';
 /** What cleanup(8) logs: message-ids, actions of checks and milters, and recipients that it bounced itself. */
 export function parseCleanup(line: string, at: number, head: Head): Parsed {
   const idEnd = endOfId(line, at);
-  if (idEnd < 0) return ignoredText(line, at);
+  if (idEnd < 0) {
+    const refusal = isAt(line, 'warning: ', at) ? refusalAt(line, at + 9, head) : undefined;
+    return refusal ?? ignoredText(line, at);
+  }
   const queueId = line.slice(at, idEnd);
   const next = afterId(line, idEnd);
   const resent = isAt(line, 'resent-', next);

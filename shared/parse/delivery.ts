@@ -1,8 +1,8 @@
 import { clientAt } from './client.ts';
 import { afterId, type Draft, endOfId, ignored, ignoredText, malformed, ok } from './grammar.ts';
-import { isQueueId } from './queue-id.ts';
+import { forwardedId, queuedId } from './queued-as.ts';
 import type { Delivery, DeliveryStatus, Head, Parsed } from './record.ts';
-import { isAt } from './scan.ts';
+import { digitAt, isAt } from './scan.ts';
 
 /** What the delivery agents log (smtp, lmtp, local, virtual, pipe, error, discard): a line per recipient. */
 export function parseDelivery(line: string, at: number, head: Head): Parsed {
@@ -58,9 +58,7 @@ export function deliveryAt(line: string, at: number, head: Head, queueId: string
   if (recipient.origTo !== undefined) record.origTo = recipient.origTo;
   if (dsn !== undefined) record.dsn = dsn;
   addRemote(record, line, recipient.relayMark + relayMark.length, outcome.relayEnd);
-  const queuedAs = complete && status === 'sent' ? idInReply(reply) : undefined;
-  const alone = queuedAs !== undefined && line.indexOf(relayMark, from) === line.lastIndexOf(relayMark);
-  if (alone) record.queuedAs = queuedAs;
+  if (complete && status === 'sent') addChild(record, line, from, recipient.relayMark + relayMark.length);
   return ok(record);
 }
 
@@ -93,6 +91,19 @@ function addRemote(record: Draft<Delivery>, line: string, from: number, end: num
   // A socket's path is no address.
   if (!remote.address.includes('/')) record.remoteAddress = remote.address;
   if (remote.port !== undefined) record.remotePort = remote.port;
+}
+
+/** The ID that the message lives on under, unless the record may be a stranger's copy. */
+function addChild(record: Draft<Delivery>, line: string, from: number, relayFrom: number): void {
+  const { reply } = record;
+  const queuedAs = queuedId(reply);
+  // Only local(8) forwards by itself, and only its own texts stand alone in the reply.
+  const isLocal = queuedAs === undefined && record.program === 'local' && isAt(line, 'local, ', relayFrom);
+  const forwardedAs = isLocal ? forwardedId(reply) : undefined;
+  if (queuedAs === undefined && forwardedAs === undefined) return;
+  if (line.indexOf(relayMark, from) !== line.lastIndexOf(relayMark)) return;
+  if (queuedAs !== undefined) record.queuedAs = queuedAs;
+  if (forwardedAs !== undefined) record.forwardedAs = forwardedAs;
 }
 
 /** Index of the `>` that ends the address at `from`, or -1. In quotes a backslash escapes the next character. */
@@ -133,27 +144,28 @@ function outcomeAt(line: string, at: number): Outcome | undefined {
   const delayMark = line.indexOf(', delay=', relayEnd);
   if (delayMark < 0 || delayMark > statusMark) return undefined;
   const delayFrom = delayMark + ', delay='.length;
-  const delaySeconds = Number(line.slice(delayFrom, line.indexOf(', ', delayFrom)));
+  const delaySeconds = secondsAt(line, delayFrom);
   const dsnMark = line.lastIndexOf(', dsn=', statusMark);
   const dsn = dsnMark < relayEnd ? undefined : line.slice(dsnMark + ', dsn='.length, statusMark);
   const open = line.indexOf(' (', statusMark);
   const status = statuses.get(line.slice(statusMark + ', status='.length, open < 0 ? line.length : open));
-  if (status === undefined || !(delaySeconds >= 0 && delaySeconds < Infinity)) return undefined;
+  if (status === undefined || Number.isNaN(delaySeconds)) return undefined;
   const complete = open >= 0 && line.endsWith(')');
   const reply = open < 0 ? '' : line.slice(open + 2, complete ? line.length - 1 : line.length);
   return { relayEnd, delaySeconds, dsn, status, reply, complete };
 }
 
-const queuedMark = ' queued as ';
-
-/**
- * The ID at the end of a Postfix's own Ok: `250 2.0.0 Ok: queued as ID`, `250 2.0.0 Ok: 1234 bytes queued as ID`
- * after BDAT, also behind a filter's words (`250 2.0.0 from MTA(…): 250 2.0.0 Ok: queued as ID`).
- */
-function idInReply(reply: string): string | undefined {
-  const mark = reply.lastIndexOf(queuedMark);
-  if (mark < 0 || !reply.startsWith('250 ')) return undefined;
-  const said = reply.slice(0, mark);
-  const queueId = reply.slice(mark + queuedMark.length);
-  return /Ok:(?: \d{1,15} bytes)?$/.test(said) && isQueueId(queueId) ? queueId : undefined;
+/** `12`, `0.07`, `1.2` at `from`, before the next field; NaN for anything else. */
+function secondsAt(line: string, from: number): number {
+  let value = 0;
+  let scale = 0;
+  for (let at = from; at < from + 20; at++) {
+    const digit = digitAt(line, at);
+    if (digit >= 0) {
+      value = value * 10 + digit;
+      scale *= 10;
+    } else if (line.charCodeAt(at) === 46 && scale === 0 && at > from) scale = 1;
+    else return at > from && line.startsWith(', ', at) ? (scale === 0 ? value : value / scale) : Number.NaN;
+  }
+  return Number.NaN;
 }

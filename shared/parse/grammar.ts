@@ -14,8 +14,10 @@ export type Note =
   | 'panic'
   /** The daemon's "message repeated": no new event (I2). */
   | 'repeated'
-  /** A before-queue proxy's record: no queue ID yet. */
-  | 'noqueue'
+  /** A piece of a line that a container runtime split: what it says may be cut. */
+  | 'torn'
+  | 'dovecot'
+  | 'mailscanner'
   /** Anything else that Postfix tells: TLS, totals, lost connections. */
   | 'note';
 
@@ -25,7 +27,9 @@ const notes: Readonly<Record<Note, Parsed>> = {
   fatal: { ignored: 'fatal' },
   panic: { ignored: 'panic' },
   repeated: { ignored: 'repeated' },
-  noqueue: { ignored: 'noqueue' },
+  torn: { ignored: 'torn' },
+  dovecot: { ignored: 'dovecot' },
+  mailscanner: { ignored: 'mailscanner' },
   note: { ignored: 'note' },
 };
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { fields } from './testing.ts';
+import { parseLine } from './line.ts';
+import { context, fields } from './testing.ts';
 
 const id = '784DF2143DA';
 
@@ -68,17 +69,47 @@ describe('cleanup', () => {
       {
         kind: 'action',
         action: 'hold',
+        stage: 'header',
         queueId: id,
         text: 'header Subject: x from evil[6.6.6.6]: y; from=<a@b> to=<c@d> proto=ESMTP helo=<e>: text',
       },
     ],
     [
       'milter-reject: END-OF-MESSAGE from unknown[1.2.3.4]: 5.7.1 Spam; from=<a@b>',
-      { kind: 'action', action: 'reject', queueId: id, client: '1.2.3.4', text: '5.7.1 Spam; from=<a@b>' },
+      {
+        kind: 'action',
+        action: 'reject',
+        stage: 'END-OF-MESSAGE',
+        queueId: id,
+        client: '1.2.3.4',
+        text: '5.7.1 Spam; from=<a@b>',
+      },
     ],
     [
       'milter-header-discard: header X: y from unknown[1.2.3.4];',
-      { kind: 'action', action: 'discard', queueId: id, text: 'header X: y from unknown[1.2.3.4];' },
+      { kind: 'action', action: 'discard', stage: 'header', queueId: id, text: 'header X: y from unknown[1.2.3.4];' },
+    ],
+    [
+      'milter-hold: END-OF-MESSAGE from unknown[1.2.3.4]: milter triggers HOLD action; from=<a@b> to=<c@d> proto=ESMTP helo=<e>',
+      {
+        kind: 'action',
+        action: 'hold',
+        stage: 'END-OF-MESSAGE',
+        queueId: id,
+        client: '1.2.3.4',
+        text: 'milter triggers HOLD action; from=<a@b> to=<c@d> proto=ESMTP helo=<e>',
+      },
+    ],
+    [
+      'milter-discard: END-OF-MESSAGE from unknown[1.2.3.4]: milter triggers DISCARD action; from=<a@b>',
+      {
+        kind: 'action',
+        action: 'discard',
+        stage: 'END-OF-MESSAGE',
+        queueId: id,
+        client: '1.2.3.4',
+        text: 'milter triggers DISCARD action; from=<a@b>',
+      },
     ],
     ['warning: header Subject: x from unknown[1.2.3.4];', { ignored: 'warning' }],
     ['prepend: header Subject: x from unknown[1.2.3.4];', { ignored: 'note' }],
@@ -127,5 +158,39 @@ describe('postsuper', () => {
     ['warning: invalid mail queue id: bad/id', 'warning'],
   ])('%s is ignored', (text, kind) => {
     expect(fields('postsuper', text)).toEqual({ ignored: kind });
+  });
+});
+
+test.each(['queue file size limit exceeded', 'message rejected: hopcount exceeded'])(
+  'a message that cleanup refuses: %s',
+  (text) => {
+    const refusal = { kind: 'action', action: 'reject', stage: 'queue-file', queueId: id, text };
+    expect(fields('cleanup', `warning: ${id}: ${text}`)).toEqual(refusal);
+    expect(fields('smtpd', `warning: ${id}: ${text}`)).toEqual(refusal);
+  },
+);
+
+describe('MailScanner', () => {
+  const at = (text: string): unknown => {
+    const result = parseLine(`Nov 24 10:13:12 mx MailScanner[77]: ${text}`, context);
+    return 'ok' in result ? result.ok : result;
+  };
+
+  test.each([
+    ['Requeue: 6773D15E4E9.A3F46 to A1B2C15E4EA', '6773D15E4E9', 'A1B2C15E4EA'],
+    ['Requeue: 6773D15E4E9 to A1B2C15E4EA', '6773D15E4E9', 'A1B2C15E4EA'],
+    ['Requeue: 4jYgNl4TtXzJ9C7.A38B9 to 4jYgNl551qzJ9CD', '4jYgNl4TtXzJ9C7', '4jYgNl551qzJ9CD'],
+  ])('%s', (text, origId, queueId) => {
+    expect(at(text)).toMatchObject({ kind: 'scannerRequeue', host: 'mx', instance: '', pid: 77, origId, queueId });
+  });
+
+  test.each([
+    'New Batch: Scanning 1 messages, 3063 bytes',
+    'Requeue: 6773D15E4E9.A3F46 to',
+    'Requeue: 6773D15E4E9.A3F46 to nothing',
+    'Requeue: ../etc to A1B2C15E4EA',
+    'Message 6773D15E4E9.A3F46 Requeue: 6773D15E4E9 to A1B2C15E4EA',
+  ])('%s is ignored', (text) => {
+    expect(at(text)).toEqual({ ignored: 'mailscanner' });
   });
 });

@@ -32,6 +32,40 @@ export interface Acceptance extends Head {
   readonly origQueueId?: string;
 }
 
+/**
+ * `smtpd: NOQUEUE: client=…`: the same behind a before-queue proxy (smtpd_proxy_filter). It names the account and has no
+ * ID: the next ProxyReply of this process says under which ID the proxy handed the message back.
+ */
+export interface ProxyAcceptance extends Head {
+  readonly kind: 'proxyAcceptance';
+  readonly clientName: string;
+  readonly client: string;
+  readonly clientPort?: number;
+  readonly saslMethod?: string;
+  /** Absent without a login. */
+  readonly login?: string;
+  readonly saslSender?: string;
+  readonly origQueueId?: string;
+}
+
+/** `smtpd: proxy-accept: END-OF-MESSAGE: REPLY; from=…`: what the proxy answered to this process's transaction. */
+export interface ProxyReply extends Head {
+  readonly kind: 'proxyReply';
+  readonly accepted: boolean;
+  readonly reply: string;
+  /** ID in the reply: a claim of the proxy, proven or dropped by correlation (I1). */
+  readonly queuedAs?: string;
+  readonly claimedLogin?: string;
+}
+
+/** `MailScanner: Requeue: OLD.SUFFIX to NEW`: it took OLD out of the hold queue. It names no instance: that is ''. */
+export interface ScannerRequeue extends Head {
+  readonly kind: 'scannerRequeue';
+  /** The new ID, whose first line of its own will be qmgr's. */
+  readonly queueId: string;
+  readonly origId: string;
+}
+
 /** `pickup: QID: uid=N from=<…>`, with the old ID after `postsuper -r`. */
 interface Pickup extends Head {
   readonly kind: 'pickup';
@@ -87,6 +121,8 @@ export interface Delivery extends Head {
   readonly reply: string;
   /** ID in an Ok reply's `queued as ID`: a claim of the answering host, proven or dropped by correlation (I1). */
   readonly queuedAs?: string;
+  /** local(8)'s own `forwarded as ID`: a new message of the same instance, made without smtpd or pickup. */
+  readonly forwardedAs?: string;
 }
 
 /** `qmgr: QID: removed`; postsuper's own is a Superseded. */
@@ -109,17 +145,30 @@ interface Notification extends Head {
   readonly childId: string;
 }
 
-/** An access map, header check or milter put the mail on hold, rejected or discarded it. */
+/**
+ * An access map, policy service, limiter, header check or milter put the mail on hold, rejected or discarded it. Before
+ * the end of the message a hold or a discard is a promise only: the client may still leave none.
+ */
 export interface Action extends Head {
   readonly kind: 'action';
   readonly action: 'hold' | 'reject' | 'discard';
+  /**
+   * When: an SMTP command (`RCPT`, `DATA`, `END-OF-MESSAGE`), what was checked (`header`, `body`, `mime-error`), or
+   * `queue-file` where the message was too big or malformed.
+   */
+  readonly stage: string;
   /** Absent for NOQUEUE. */
   readonly queueId?: string;
   readonly client?: string;
+  /**
+   * `sasl_username=` at the end (milters; since Postfix 3.10 all of smtpd). A signal; attributes nothing (I1): only an
+   * Acceptance can.
+   */
+  readonly claimedLogin?: string;
   readonly text: string;
 }
 
-/** A failed AUTH. The name is whatever the client typed. */
+/** A failed AUTH, told by smtpd or Dovecot. The name is whatever the client typed. */
 export interface AuthFailure extends Head {
   readonly kind: 'authFailure';
   readonly client: string;
@@ -133,10 +182,29 @@ export interface Connect extends Head {
   readonly kind: 'connect' | 'disconnect';
   readonly client: string;
   readonly clientPort?: number;
+  /**
+   * `data=N` of a disconnect: messages that this session left by DATA (not BDAT), one way or the other. Absent where no
+   * DATA was sent, and before Postfix 3.0.
+   */
+  readonly dataAccepted?: number;
+}
+
+/**
+ * `smtpd: lost connection after DATA (N bytes) from CLIENT` (also `timeout`, `too many errors`): whatever transaction
+ * this process has open leaves no message. After `END-OF-MESSAGE` the transaction was over and its message stands. RSET
+ * ends one too, and is not logged.
+ */
+export interface SessionLost extends Head {
+  readonly kind: 'sessionLost';
+  readonly after: string;
+  readonly client: string;
 }
 
 export type LogRecord =
   | Acceptance
+  | ProxyAcceptance
+  | ProxyReply
+  | ScannerRequeue
   | Pickup
   | MessageIdLine
   | Queued
@@ -147,7 +215,8 @@ export type LogRecord =
   | Notification
   | Action
   | AuthFailure
-  | Connect;
+  | Connect
+  | SessionLost;
 
 /** Every line is one of the three, and all are counted (I8). */
 export type Parsed =

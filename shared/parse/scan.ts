@@ -20,3 +20,11 @@ export function decimal(text: string, from: number, to: number): number {
 export function isAt(text: string, word: string, at: number): boolean {
   return text.charCodeAt(at) === word.charCodeAt(0) && text.startsWith(word, at);
 }
+
+/** Index after a syslog priority `<22>`, which some daemons leave in front; 0 where none stands. */
+export function endOfPriority(line: string): number {
+  if (line.charCodeAt(0) !== 60) return 0;
+  let at = 1;
+  while (at < 4 && digitAt(line, at) >= 0) at += 1;
+  return at > 1 && line[at] === '>' ? at + 1 : 0;
+}

@@ -82,9 +82,70 @@ describe('an acceptance', () => {
   });
 
   test('behind a before-queue proxy has no ID yet', () => {
+    const { queueId: _none, ...rest } = own;
     expect(fields('smtpd', 'NOQUEUE: client=unknown[127.0.0.1], sasl_method=PLAIN, sasl_username=a')).toEqual({
-      ignored: 'noqueue',
+      ...rest,
+      kind: 'proxyAcceptance',
+      saslMethod: 'PLAIN',
+      login: 'a',
     });
+  });
+
+  test.each([
+    'userANov 24 10:13:12 mx postfix/smtpd[1]: connect from unknown[127.0.0.1]',
+    'userANov  4 10:13:12 mx',
+    'userA2026-11-24T10:13:12.123456+01:00 mx postfix/qmgr[1]: 784DF2143DA: removed',
+    'userA<22>Nov 24 10:13:12 mx postfix/qmgr[1]: 784DF2143DA: removed',
+    'Nov 24 10:13:12 mx postfix/qmgr[1]: 784DF2143DA: removed',
+  ])('with another line glued to it names nobody: %s', (login) => {
+    const text = `${id}: client=unknown[127.0.0.1], sasl_method=PLAIN, sasl_username=${login}`;
+    expect(fields('smtpd', text)).toEqual({
+      malformed: 'smtpd: another line begins inside the login at column 118',
+    });
+  });
+});
+
+describe('what the process has open', () => {
+  const reply = '250 2.0.0 Ok: queued as 39A399B2086';
+  const context = 'from=<a@x.test> to=<r@ok.test> proto=ESMTP helo=<client.test>';
+  test.each([
+    [
+      `proxy-accept: END-OF-MESSAGE: ${reply}; ${context} sasl_username=<thief>`,
+      { accepted: true, reply, queuedAs: '39A399B2086', claimedLogin: 'thief' },
+    ],
+    [`proxy-accept: END-OF-MESSAGE: ${reply}; ${context}`, { accepted: true, reply, queuedAs: '39A399B2086' }],
+    [`proxy-reject: END-OF-MESSAGE: 550 5.7.1 not here; ${context}`, { accepted: false, reply: '550 5.7.1 not here' }],
+    // The sender is a stranger's.
+    [
+      `proxy-accept: END-OF-MESSAGE: 250 ok; from=<"250 Ok: queued as 784DF2143DA; from=<x"@y> to=<z>`,
+      { accepted: true, reply: '250 ok' },
+    ],
+    [
+      'proxy-accept: END-OF-MESSAGE: 250 ok',
+      { malformed: 'smtpd: no reply and sender after proxy-accept or proxy-reject at column 41' },
+    ],
+  ])('%s', (text, expected) => {
+    const whole = 'malformed' in expected ? expected : { kind: 'proxyReply', ...expected };
+    expect(fields('smtpd', text)).toEqual(whole);
+  });
+
+  test.each([
+    ['lost connection after DATA (53 bytes) from unknown[127.0.0.1]', 'DATA'],
+    ['lost connection after BDAT (53 bytes) from unknown[127.0.0.1]:25', 'BDAT'],
+    ['lost connection after RCPT from a.b[::1]', 'RCPT'],
+    ['timeout after END-OF-MESSAGE from unknown[127.0.0.1]', 'END-OF-MESSAGE'],
+    ['too many errors after UNKNOWN from unknown[127.0.0.1]', 'UNKNOWN'],
+  ])('%s', (text, after) => {
+    expect(fields('smtpd', text)).toMatchObject({ kind: 'sessionLost', after });
+  });
+
+  test.each([
+    'lost connection after DATA from nowhere',
+    'lost connection after DATA from a[::1] and more',
+    'too many errors',
+    'timeout',
+  ])('%s is a note', (text) => {
+    expect(fields('smtpd', text)).toEqual({ ignored: 'note' });
   });
 });
 
@@ -164,8 +225,28 @@ describe('an action', () => {
     expect(fields('smtpd', `NOQUEUE: ${text}`)).toEqual({
       kind: 'action',
       action: 'reject',
+      stage: 'END-OF-MESSAGE',
       text: 'END-OF-MESSAGE: 554 5.7.1 x from evil[6.6.6.6]: y; from=<a@b>',
     });
+  });
+
+  test.each([
+    ['helo=<c> sasl_username=<thief>', 'thief'],
+    ['helo=<c> sasl_method=PLAIN sasl_username=a b', 'a b'],
+    ['helo=<c> sasl_method=PLAIN sasl_username=thief sasl_sender=x+20y', 'thief'],
+    ['helo=<c>', undefined],
+    ['helo=<c> sasl_sender=x', undefined],
+    ['helo=<c> sasl_username=<>', undefined],
+    ['helo=<c', undefined],
+    // smtpd takes blanks and brackets out of HELO, so this stood in the sender.
+    ['from=<" helo=<c> sasl_username=<victim>"@x> to=<y> proto=ESMTP helo=<c>', undefined],
+    ['from=<" helo=<c> sasl_username=<victim>"@x> to=<y> proto=SMTP', '<victim>"@x> to=<y> proto=SMTP'],
+  ])('claims a login behind the HELO: %s', (tail, login) => {
+    const text = `NOQUEUE: reject: RCPT from unknown[127.0.0.1]: 450 4.7.1 Ratelimit exceeded; from=<a@b> to=<c@d> proto=ESMTP ${tail}`;
+    const found = fields('smtpd', text);
+    expect(found).toMatchObject({ kind: 'action', action: 'reject', stage: 'RCPT', client: '127.0.0.1' });
+    expect((found as { claimedLogin?: string }).claimedLogin).toBe(login);
+    expect(found).not.toHaveProperty('login');
   });
 
   test.each([
@@ -184,8 +265,11 @@ test.each([
     'disconnect from unknown[127.0.0.1] ehlo=1 auth=0/1 quit=1 commands=2/3',
     { kind: 'disconnect', client: '127.0.0.1' },
   ],
+  [
+    'disconnect from unknown[127.0.0.1] ehlo=1 mail=3 rcpt=3 data=2/3 quit=1 commands=11/12',
+    { kind: 'disconnect', client: '127.0.0.1', dataAccepted: 2 },
+  ],
   ['connect from nowhere', { malformed: 'smtpd: connect without NAME[ADDRESS] at column 54' }],
-  ['lost connection after DATA (0 bytes) from unknown[127.0.0.1]', { ignored: 'note' }],
   ['Anonymous TLS connection established from unknown[127.0.0.1]: TLSv1.3', { ignored: 'note' }],
   ['fatal: no SASL authentication mechanisms', { ignored: 'fatal' }],
   [`message repeated 3 times: [ ${id}: client=unknown[127.0.0.1]]`, { ignored: 'repeated' }],

@@ -1,10 +1,12 @@
-import { actionAt } from './action.ts';
+import { actionAt, refusalAt } from './action.ts';
 import { authFailureAt } from './auth-failure.ts';
 import { clientAt } from './client.ts';
-import { afterId, type Draft, endOfId, ignored, ignoredText, malformed, ok } from './grammar.ts';
+import { afterId, type Draft, endOfId, ignoredText, malformed, ok } from './grammar.ts';
 import { isQueueId } from './queue-id.ts';
-import type { Acceptance, Connect, Head, Parsed } from './record.ts';
-import { isAt } from './scan.ts';
+import type { Acceptance, Connect, Head, Parsed, ProxyAcceptance } from './record.ts';
+import { decimal, digitAt, isAt } from './scan.ts';
+import { holdsStamp } from './stamp.ts';
+import { proxyReplyAt, sessionLostAt } from './transaction.ts';
 
 /** What smtpd(8) logs. */
 export function parseSmtpd(line: string, at: number, head: Head): Parsed {
@@ -12,16 +14,30 @@ export function parseSmtpd(line: string, at: number, head: Head): Parsed {
   if (idEnd >= 0) {
     const next = afterId(line, idEnd);
     const queueId = line.slice(at, idEnd);
-    if (isAt(line, 'client=', next)) return acceptance(line, next + 'client='.length, head, queueId);
-    return actionAt(line, next, head, queueId);
+    if (!isAt(line, 'client=', next)) return actionAt(line, next, head, queueId);
+    return acceptance(line, next + 'client='.length, head, queueId);
   }
-  if (isAt(line, 'connect from ', at)) return connection(line, at + 13, head, 'connect');
-  if (isAt(line, 'disconnect from ', at)) return connection(line, at + 16, head, 'disconnect');
-  if (isAt(line, 'NOQUEUE: ', at)) {
-    const next = at + 9;
-    return isAt(line, 'client=', next) ? ignored('noqueue') : actionAt(line, next, head);
+  switch (line.charCodeAt(at)) {
+    case 99: // c
+      if (isAt(line, 'connect from ', at)) return connection(line, at + 13, head, 'connect');
+      break;
+    case 100: // d
+      if (isAt(line, 'disconnect from ', at)) return connection(line, at + 16, head, 'disconnect');
+      break;
+    case 78: // N
+      if (isAt(line, 'NOQUEUE: client=', at)) return acceptance(line, at + 16, head, undefined);
+      if (isAt(line, 'NOQUEUE: ', at)) return actionAt(line, at + 9, head);
+      break;
+    case 119: // w
+      if (isAt(line, 'warning: ', at)) return refusalAt(line, at + 9, head) ?? authFailureAt(line, at + 9, head);
+      break;
+    case 112: // p
+      if (isAt(line, 'proxy-', at)) return proxyReplyAt(line, at, head);
+      break;
+    case 108: // l
+    case 116: // t
+      return sessionLostAt(line, at, head);
   }
-  if (isAt(line, 'warning: ', at)) return authFailureAt(line, at + 9, head);
   return ignoredText(line, at);
 }
 
@@ -46,11 +62,14 @@ const origClientMark = ', orig_client=';
  * another account with each message. The first can only be done by somebody whose server gave him such a name
  * (Dovecot's auth_username_chars refuses commas), and the queue file's own attribute tells the whole name (I3).
  */
-function acceptance(line: string, at: number, head: Head, queueId: string): Parsed {
+function acceptance(line: string, at: number, head: Head, queueId: string | undefined): Parsed {
   const client = clientAt(line, at);
   if (client === undefined) return malformed('smtpd: client= without NAME[ADDRESS]', at);
   const { name: clientName, address, port, end } = client;
-  const record: Draft<Acceptance> = { ...head, kind: 'acceptance', queueId, clientName, client: address };
+  const record: Draft<Acceptance> | Draft<ProxyAcceptance> =
+    queueId === undefined
+      ? { ...head, kind: 'proxyAcceptance', clientName, client: address }
+      : { ...head, kind: 'acceptance', queueId, clientName, client: address };
   if (port !== undefined) record.clientPort = port;
   if (end === line.length) return ok(record);
   if (!isAt(line, methodMark, end)) {
@@ -62,7 +81,11 @@ function acceptance(line: string, at: number, head: Head, queueId: string): Pars
   record.saslMethod = line.slice(methodFrom, mark);
   const loginFrom = mark + loginMark.length;
   const loginEnd = endOfLogin(line, loginFrom);
-  if (loginEnd > loginFrom) record.login = line.slice(loginFrom, loginEnd);
+  if (loginEnd > loginFrom) {
+    const login = line.slice(loginFrom, loginEnd);
+    if (holdsStamp(login)) return malformed('smtpd: another line begins inside the login', loginFrom);
+    record.login = login;
+  }
   addLaterFields(record, line, loginEnd);
   return ok(record);
 }
@@ -79,7 +102,7 @@ function endOfLogin(line: string, from: number): number {
 }
 
 /** Adds the fields that begin at `at`, after client and login; false if none of them does. */
-function addLaterFields(record: Draft<Acceptance>, line: string, at: number): boolean {
+function addLaterFields(record: Draft<Acceptance> | Draft<ProxyAcceptance>, line: string, at: number): boolean {
   if (isAt(line, senderMark, at)) {
     record.saslSender = line.slice(at + senderMark.length);
     return true;
@@ -98,5 +121,18 @@ function connection(line: string, at: number, head: Head, kind: 'connect' | 'dis
   if (client === undefined) return malformed(`smtpd: ${kind} without NAME[ADDRESS]`, at);
   const record: Draft<Connect> = { ...head, kind, client: client.address };
   if (client.port !== undefined) record.clientPort = client.port;
+  if (kind === 'disconnect') addDataCount(record, line, client.end);
   return ok(record);
+}
+
+const dataMark = ' data=';
+
+/** ` data=1` or ` data=1/2`: how many of them succeeded. All after the client is smtpd's own. */
+function addDataCount(record: Draft<Connect>, line: string, from: number): void {
+  const mark = line.indexOf(dataMark, from);
+  if (mark < 0) return;
+  let end = mark + dataMark.length;
+  while (digitAt(line, end) >= 0) end += 1;
+  const count = decimal(line, mark + dataMark.length, end);
+  if (!Number.isNaN(count)) record.dataAccepted = count;
 }

@@ -6,22 +6,40 @@ import { instantOf } from './zone.ts';
  * The time stamp at a line's beginning, one pair of functions per form: where it ends (-1: not of this form) and
  * which instant it says.
  *   RFC 3164   `Nov 24 10:13:12`, `Nov  4 10:13:12`, `Nov 4 10:13:12`: no year, no zone
- *   RFC 3339   `2026-11-24T10:13:12.123456+01:00`: fraction and offset may be absent
+ *   year first `2013 Jun 12 06:35:24.123`: no zone (syslog-ng, and what log collectors export)
+ *   RFC 3339   `2026-11-24T10:13:12.123456+01:00`: fraction and offset may be absent; a blank may stand for the T, and
+ *              systemd leaves the offset's colon out
+ * Each may have a fraction (journalctl -o short-precise).
  */
 const months: readonly string[] = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
 const daysIn = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const daySeconds = 86_400;
 const blank = 32;
+const dot = 46;
 const colon = 58;
 
 /** Index after the stamp that begins at `from`, or -1 if no known form begins there. */
 export function endOfStamp(line: string, from: number): number {
-  return digitAt(line, from) >= 0 ? endOfRfc3339(line, from) : endOfRfc3164(line, from);
+  if (digitAt(line, from) < 0) return endOfRfc3164(line, from);
+  return line.charCodeAt(from + 4) === blank ? endOfYearFirst(line, from) : endOfRfc3339(line, from);
 }
 
 /** The instant of a stamp that `endOfStamp` found, in microseconds; or why it is none. */
 export function stampMicros(line: string, from: number, end: number, context: TimeContext): number | string {
-  return digitAt(line, from) >= 0 ? rfc3339Micros(line, from, end, context) : rfc3164Micros(line, from, end, context);
+  if (digitAt(line, from) < 0) return wallClockMicros(line, from, end, context, rfc3164Minute);
+  if (line.charCodeAt(from + 4) === blank) return wallClockMicros(line, from, end, context, yearFirstMinute);
+  return rfc3339Micros(line, from, end, context);
+}
+
+const stampInside =
+  /(?:^|[^ ?])(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}\d{1,2}|\d{4}-\d\d-\d\d[T ]) ?\d\d:\d\d:\d\d/;
+
+/**
+ * Whether another line may begin inside a text: two that were written as one, so that nothing stands between them. In
+ * what a client typed, a line's end became a `?` (printable(3)).
+ */
+export function holdsStamp(text: string): boolean {
+  return text.indexOf(':') >= 0 && stampInside.test(text);
 }
 
 function endOfRfc3164(line: string, from: number): number {
@@ -30,21 +48,66 @@ function endOfRfc3164(line: string, from: number): number {
   at += line.charCodeAt(at + 1) === blank ? 2 : 1;
   if (digitAt(line, at) < 0) return -1;
   at += digitAt(line, at + 1) >= 0 ? 2 : 1;
-  return line.charCodeAt(at) === blank && isClockAt(line, at + 1) ? at + 9 : -1;
+  if (line.charCodeAt(at) !== blank || !isClockAt(line, at + 1)) return -1;
+  at += 9;
+  return line.charCodeAt(at) === dot ? endOfDigits(line, at + 1) : at;
 }
 
-function rfc3164Micros(line: string, from: number, end: number, context: TimeContext): number | string {
-  const minute = minuteAt(line, from, end - 3, context, rfc3164Minute);
-  return typeof minute === 'string' ? minute : inMinute(minute, decimal(line, end - 2, end), 0);
+function endOfYearFirst(line: string, from: number): number {
+  return digitAt(line, from + 3) < 0 ? -1 : endOfRfc3164(line, from + 5);
+}
+
+function wallClockMicros(line: string, from: number, end: number, context: TimeContext, read: ReadMinute) {
+  // The seconds end where the stamp does, unless a fraction follows them.
+  const secondsEnd = line.charCodeAt(end - 3) === colon ? end : line.lastIndexOf('.', end);
+  const minute = minuteAt(line, from, secondsEnd - 3, context, read);
+  if (typeof minute === 'string') return minute;
+  const micros = secondsEnd === end ? 0 : fractionMicros(line, secondsEnd + 1);
+  return inMinute(minute, decimal(line, secondsEnd - 2, secondsEnd), micros);
+}
+
+/** The digits from `from` on as microseconds; what is finer is dropped. */
+function fractionMicros(line: string, from: number): number {
+  let micros = 0;
+  for (let at = from; at < from + 6; at++) {
+    const digit = digitAt(line, at);
+    if (digit < 0) return micros * (tenTo[from + 6 - at] ?? 0);
+    micros = micros * 10 + digit;
+  }
+  return micros;
+}
+
+const tenTo = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
+
+function endOfDigits(line: string, from: number): number {
+  let at = from;
+  while (digitAt(line, at) >= 0) at += 1;
+  return at;
+}
+
+/** `end` is that of the minutes. */
+function yearFirstMinute(line: string, from: number, end: number, context: TimeContext): number | string {
+  const year = decimal(line, from, from + 4);
+  const { month, day, clock } = wallClock(line, from + 5, end);
+  const midnight = Date.UTC(year, month, day);
+  const exists = month >= 0 && day >= 1 && clock >= 0 && new Date(midnight).getUTCDate() === day;
+  return exists ? zoned(midnight / 1000 + clock, context) : noSuchTime;
 }
 
 function rfc3164Minute(line: string, from: number, end: number, context: TimeContext): number | string {
-  const month = months.indexOf(line.slice(from, from + 3));
-  const tens = digitAt(line, end - 8);
-  const day = (tens < 0 ? 0 : tens * 10) + digitAt(line, end - 7);
-  const clock = clockSeconds(line, end - 5);
+  const { month, day, clock } = wallClock(line, from, end);
   if (month < 0 || day < 1 || day > (daysIn[month] ?? 0) || clock < 0) return noSuchTime;
   return zoned(nearestYear(month, day, context.nearMicros / 1e6) + clock, context);
+}
+
+/** `Nov 24 10:13` from `from` to `end`; month and clock (seconds since midnight) are negative where they are none. */
+function wallClock(line: string, from: number, end: number): { month: number; day: number; clock: number } {
+  const tens = digitAt(line, end - 8);
+  return {
+    month: months.indexOf(line.slice(from, from + 3)),
+    day: (tens < 0 ? 0 : tens * 10) + digitAt(line, end - 7),
+    clock: clockSeconds(line, end - 5),
+  };
 }
 
 /**
@@ -69,7 +132,8 @@ function nearestYear(month: number, day: number, nearSeconds: number): number {
 }
 
 function endOfRfc3339(line: string, from: number): number {
-  const separators = line[from + 4] === '-' && line[from + 7] === '-' && line[from + 10] === 'T';
+  const middle = line[from + 10];
+  const separators = line[from + 4] === '-' && line[from + 7] === '-' && (middle === 'T' || middle === ' ');
   if (!separators || !isClockAt(line, from + 11)) return -1;
   const end = line.indexOf(' ', from + 19);
   return end < 0 ? line.length : end;
@@ -80,10 +144,8 @@ function rfc3339Micros(line: string, from: number, end: number, context: TimeCon
   let at = from + 19;
   let micros = 0;
   if (line[at] === '.') {
-    at += 1;
-    // What is finer than a microsecond is dropped.
-    for (let unit = 100_000; digitAt(line, at) >= 0; unit = Math.floor(unit / 10), at++)
-      micros += digitAt(line, at) * unit;
+    micros = fractionMicros(line, at + 1);
+    at = endOfDigits(line, at + 1);
   }
   const zoneless = at === end;
   const minute = minuteAt(line, from, from + 16, context, zoneless ? rfc3339LocalMinute : rfc3339Minute);
@@ -93,9 +155,10 @@ function rfc3339Micros(line: string, from: number, end: number, context: TimeCon
   const mark = line[at];
   if ((mark === 'Z' || mark === 'z') && at + 1 === end) return here;
   const hours = decimal(line, at + 1, at + 3);
-  const minutes = decimal(line, at + 4, at + 6);
-  const isOffset = (mark === '+' || mark === '-') && line[at + 3] === ':' && hours < 24 && minutes < 60;
-  if (!isOffset || at + 6 !== end) return 'no offset after the time';
+  const minutesFrom = line[at + 3] === ':' ? at + 4 : at + 3;
+  const minutes = decimal(line, minutesFrom, minutesFrom + 2);
+  const isOffset = (mark === '+' || mark === '-') && hours < 24 && minutes < 60;
+  if (!isOffset || minutesFrom + 2 !== end) return 'no offset after the time';
   const offset = (hours * 60 + minutes) * minuteMicros;
   return mark === '-' ? here + offset : here - offset;
 }

@@ -29,7 +29,6 @@ test.each([
 });
 
 test.each([
-  'dovecot:',
   'sshd[1]:',
   'kernel:',
   'smtpd[1]:',
