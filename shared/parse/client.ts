@@ -21,10 +21,10 @@ const maxAddress = 64;
 export function clientAt(line: string, from: number): Client | undefined {
   const open = line.indexOf('[', from);
   if (open <= from || open - from > maxName) return undefined;
-  const blank = line.indexOf(' ', from);
-  if (blank >= 0 && blank < open) return undefined;
   const close = line.indexOf(']', open);
   if (close <= open + 1 || close - open > maxAddress) return undefined;
+  const blank = line.indexOf(' ', from);
+  if (blank >= 0 && blank < close) return undefined;
   const name = line.slice(from, open);
   const address = line.slice(open + 1, close);
   if (line[close + 1] !== ':' || digitAt(line, close + 2) < 0) return { name, address, end: close + 1 };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type ReplyClass, replyClass } from './reply.ts';
+import { blocklistIn, type ReplyClass, refusalClass, replyClass } from './reply.ts';
 
 const said = 'host mx.spamhaus-customers.test[192.0.2.1] said: ';
 
@@ -123,4 +123,63 @@ test('a long hostile reply costs little', () => {
     for (let times = 0; times < 100; times++) replyClass('bounced', undefined, filler.repeat(100_000));
   }
   expect(performance.now() - started).toBeLessThan(5000);
+});
+
+test.each([
+  ['spamhaus', '554 5.7.1 Service unavailable; Client host [192.0.2.9] blocked using zen.spamhaus.org'],
+  ['spamcop', '550 5.7.1 blocked using bl.spamcop.net; Blocked - see https://www.spamcop.net/bl.shtml?192.0.2.9'],
+  [
+    'barracuda',
+    '554 Service unavailable; blocked using Barracuda Reputation; http://www.barracudanetworks.com/reputation/',
+  ],
+  ['uceprotect', '550 5.7.1 Listed at dnsbl-1.uceprotect.net'],
+  ['nixspam', '554 5.7.1 blocked using ix.dnsbl.manitu.net'],
+  ['proofpoint', '550 5.7.0 Blocked - see https://ipcheck.proofpoint.com/?ip=192.0.2.9'],
+  ['microsoft', "550 5.7.1 messages weren't sent. part of their network is on our block list (S3140)."],
+  ['t-online', '554 IP=192.0.2.9 - contact tosa@rx.t-online.de'],
+  [undefined, '550 5.7.1 Our system has detected that this message is likely unsolicited mail'],
+  [undefined, '554 5.7.1 <spamhaus@x.test>: Relay access denied'],
+])('the blocklist %s is named in %s', (list, reply) => {
+  expect(blocklistIn(`${said}${reply}`)).toBe(list);
+});
+
+test.each<[ReplyClass, string]>([
+  ['rate-limit', '450 4.7.1 Ratelimit "user" exceeded; from=<a@b> to=<c@d> proto=ESMTP helo=<e>'],
+  ['rate-limit', '4.7.1 Ratelimit "user" exceeded; from=<a@b> to=<c@d>'],
+  ['rate-limit', '554 5.7.1 <c@d>: Recipient address rejected: Policy Rejection: Quota exceeded; from=<a@b> to=<c@d>'],
+  ['rate-limit', '421 4.7.1 <c@d>: Recipient address rejected: sorry, max 50 mails per hour; from=<a@b>'],
+  ['content-reject', '5.7.1 Spam message rejected; from=<a@b> to=<c@d>'],
+  ['auth-policy', '554 5.7.1 <r@ok.test>: Relay access denied; from=<rate-limit@b> to=<r@ok.test>'],
+  ['unknown-user', '550 5.1.1 <x@y>: Recipient address rejected: User unknown; from=<a@b>'],
+  ['other', '<userA>: SASL login name triggers HOLD; from=<a@b> to=<c@d>'],
+])('a refusal by Postfix or one of its limiters is %s: %s', (expected, text) => {
+  expect(refusalClass(text)).toBe(expected);
+});
+
+test.each<[ReplyClass, string, string]>([
+  ['content-reject', '5.7.1', '550 5.7.1 [CS01] Message rejected due to local policy.'],
+  ['content-reject', '5.7.1', '554 Message not allowed - [PH01] Email not accepted for policy reasons.'],
+  ['content-reject', '5.0.0', '550 Mail rejete. Mail rejected. OFR_506 [506]'],
+  [
+    'reputation-block',
+    '5.0.0',
+    "554-mx.test Your access to this mail system has been rejected due to the sending MTA's poor reputation.",
+  ],
+  ['reputation-block', '5.0.0', '554 5.7.1 : (DYN:T1) http://postmaster.info.aol.com/errors/554dynt1.html'],
+  ['mailbox-full', '5.2.2', '552 5.2.2 user is over the quota'],
+])('a large provider means %s (%s): %s', (expected, dsn, reply) => {
+  expect(replyClass('bounced', dsn, `${said}${reply}`)).toBe(expected);
+});
+
+test.each<[ReplyClass, string, string]>([
+  ['greylisted', '4.7.0', '421 4.7.0 [GL01] Message from (192.0.2.9) temporarily deferred'],
+  [
+    'rate-limit',
+    '4.2.1',
+    '450-4.2.1 The user you are trying to contact is receiving mail at a rate that prevents additional messages',
+  ],
+  ['rate-limit', '4.0.0', '421 Too many connections, slow down. OFR004_104 [104]'],
+  ['rate-limit', '4.2.0', '421 4.2.0 mx.test too many sessions opened'],
+])('a large provider defers as %s (%s): %s', (expected, dsn, reply) => {
+  expect(replyClass('deferred', dsn, `${said}${reply}`)).toBe(expected);
 });

@@ -78,6 +78,9 @@ function acceptance(line: string, at: number, head: Head, queueId: string | unde
   const methodFrom = end + methodMark.length;
   const mark = line.indexOf(loginMark, methodFrom);
   if (mark < 0) return malformed('smtpd: sasl_method= without sasl_username=', methodFrom);
+  // A mechanism's name has no blank (RFC 4422): with one, another line begins inside it.
+  const blank = line.indexOf(' ', methodFrom);
+  if (blank < mark) return malformed('smtpd: sasl_method= is no mechanism', methodFrom);
   record.saslMethod = line.slice(methodFrom, mark);
   const loginFrom = mark + loginMark.length;
   const loginEnd = endOfLogin(line, loginFrom);

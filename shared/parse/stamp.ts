@@ -32,7 +32,7 @@ export function stampMicros(line: string, from: number, end: number, context: Ti
 }
 
 const stampInside =
-  /(?:^|[^ ?])(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}\d{1,2}|\d{4}-\d\d-\d\d[T ]) ?\d\d:\d\d:\d\d/;
+  /(?:^|[^ ?])(?:(?:\d{4} )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}\d{1,2} |(?:1 )?\d{4}-\d\d-\d\d[T ])\d\d:\d\d:\d\d/;
 
 /**
  * Whether another line may begin inside a text: two that were written as one, so that nothing stands between them. In
