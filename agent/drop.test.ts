@@ -43,7 +43,7 @@ async function runChild(queueConfig: object): Promise<{ groups: number[] }> {
 
 const isRoot = process.getuid?.() === 0;
 
-describe.skipIf(!isRoot)('dropping privileges (needs root)', () => {
+describe.skipIf(!isRoot)(`dropping privileges${isRoot ? '' : ' (left out: needs root)'}`, () => {
   it('loads the whole credential chain of AWS while it still may', async () => {
     const { accessKeyId: _, secretAccessKey: __, ...withoutKeys } = hub.config;
     expect(await runChild(withoutKeys)).toMatchObject({ root: 'gone', late: [] });

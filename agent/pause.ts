@@ -9,12 +9,12 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Growing waits with full jitter, so that a thousand relays do not knock in step: up to 0.25 s, 0.5 s … 30 s. */
+/** Growing waits with full jitter, so that a thousand relays do not knock in step: up to 0.25 s, 0.5 s … 5 s. */
 export class Backoff {
   #attempt = 0;
 
   nextMs(): number {
-    const ceilingMs = Math.min(30_000, 250 * 2 ** this.#attempt);
+    const ceilingMs = Math.min(5_000, 250 * 2 ** this.#attempt);
     this.#attempt += 1;
     return ceilingMs * (0.5 + Math.random() / 2);
   }

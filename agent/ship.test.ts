@@ -153,9 +153,10 @@ describe('shipping', () => {
     await stopNow();
     await appendFile(file, Array.from({ length: 300 }, (_, index) => accept(1_000 + index, 'thief')).join(''));
     await startShipper();
-    await until(() => packs().length === 2);
-    const [first, second] = packs();
-    expect(second?.from).toBe(first?.to);
+    const [first] = packs();
+    // Stopped before the answer came, the first pack is sent once more: after it, not in its place.
+    await until(() => packs().some(({ from }) => from === first?.to));
+    expect(packs().every(({ from }) => from === first?.from || from === first?.to)).toBe(true);
   });
 });
 

@@ -105,7 +105,8 @@ export class Tail {
   async #tryStep(): Promise<Chunk | 'progress' | 'idle'> {
     try {
       const step = await this.#step();
-      if (step !== 'idle' || this.#source !== undefined) this.#trouble.over();
+      // Only lines prove it: a finished generation reads well while the next one cannot be opened.
+      if (typeof step === 'object') this.#trouble.over();
       return step;
     } catch (error) {
       if (this.#source?.file.compressed === true) {

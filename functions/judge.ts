@@ -133,8 +133,7 @@ async function openFinding(
         released: [],
       }
     : undefined;
-  deps.log.warn({ account, finding: finding.id, rule: rule.id, response, messages: counted.length }, detail);
-  return deps.findings.save({
+  const saved = await deps.findings.save({
     finding,
     version: 0,
     accountVersion: current.accountVersion,
@@ -143,6 +142,9 @@ async function openFinding(
     audit: { at: now, actor: 'hub', what: 'opened', subject: finding.id, detail: `${account}: ${response}` },
     id: deps.newId(),
   });
+  const fields = { account, finding: finding.id, rule: rule.id, response, messages: counted.length };
+  if (saved) deps.log.warn(fields, detail);
+  return saved;
 }
 
 /** New mail got past the containment: the same steps once more, and loudly. */

@@ -11,7 +11,7 @@ export const hubConfig = z.strictObject({
   /** Address of both endpoints. Other than loopback needs `tls`. */
   listen: z
     .string()
-    .refine((text) => isIP(text) !== 0, 'an IP address')
+    .refine((text) => isIP(text) !== 0, 'an IP address without a port')
     .default('127.0.0.1'),
   sqsPort: port.default(9400),
   apiPort: port.default(9401),
@@ -19,7 +19,10 @@ export const hubConfig = z.strictObject({
   /** Host name that relays use in queue URLs; default: `listen`. */
   hostName: z.string().min(1).optional(),
   /** Appended to logins without one. Fixed at the first start. */
-  realm: z.string().min(1).optional(),
+  realm: z
+    .string()
+    .regex(/^[^\s@]+$/, 'a domain, without @ and blanks')
+    .optional(),
   /** `{ mail.example.org: example.org }`. Fixed at the first start. */
   realmAliases: z.record(z.string(), z.string()).default({}),
   /** Folder of rules; default: the shipped ones. */

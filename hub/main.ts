@@ -4,13 +4,14 @@ import { createServer as createHttpsServer } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { type ServerType, serve } from '@hono/node-server';
+import { type ServerType, serve as serveApi } from '@hono/node-server';
 import { api } from '../functions/api/handler.ts';
 import { type Deps, type Log, nudge } from '../functions/deps.ts';
 import { dispatch } from '../functions/dispatch/handler.ts';
 import { ingest } from '../functions/ingest/handler.ts';
 import { record } from '../functions/record/handler.ts';
 import { schedule } from '../functions/schedule/handler.ts';
+import { lockState } from '../shared/config/state-lock.ts';
 import { loadRules } from '../shared/decide/rules.ts';
 import { FindingStore } from '../shared/store/findings.ts';
 import { Outbox } from '../shared/store/outbox.ts';
@@ -35,21 +36,36 @@ export interface Hub {
   close(): Promise<void>;
 }
 
-/** The whole central side in one process over one file: the very functions that run as Lambdas on AWS. */
-export async function startHub(options: {
+interface HubOptions {
   readonly config: HubConfig;
   readonly stateDirectory: string;
   readonly log: Log;
-}): Promise<Hub> {
-  const { config, stateDirectory, log } = options;
-  const secrets = openSecrets(stateDirectory);
-  const rules = loadRules(config.rules);
+}
+
+type Handler = Parameters<typeof eventSource>[0]['handler'];
+
+/** The whole central side in one process over one file: the very functions that run as Lambdas on AWS. */
+export async function startHub(options: HubOptions): Promise<Hub> {
+  // What was started is ended in reverse order, also where a later step fails.
+  await using started = new AsyncDisposableStack();
+  const hub = await assemble(options, started);
+  const ending = started.move();
+  return { ...hub, close: () => ending.disposeAsync() };
+}
+
+async function assemble(
+  { config, stateDirectory, log }: HubOptions,
+  started: AsyncDisposableStack,
+): Promise<Omit<Hub, 'close'>> {
   const directory = hubDirectory(stateDirectory);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const lock = lockState(directory, 'hub');
+  started.defer(() => lock.release());
+  const secrets = openSecrets(stateDirectory);
+  const rules = loadRules(config.rules);
   const db = openHubDatabase(join(directory, 'holdfast.sqlite'));
+  started.defer(() => db.close());
   const table = new SqliteItemTable(db);
-  const fixed = await openFixed(table, config);
-
   const queues = new QueueStore(db);
   createHubQueues(queues);
   const accessKeys = new AccessKeys(db);
@@ -58,24 +74,26 @@ export async function startHub(options: {
     key: readFileSync(config.tls.key, 'utf8'),
   };
   const onError = (error: unknown): void => log.error({ error: String(error) }, 'the hub failed');
-  const serving = { queues, keys: accessKeys, onError };
-  const endpoint = await startEndpoint({
-    ...serving,
-    host: config.listen,
-    port: config.sqsPort,
-    ...(tls !== undefined && { tls }),
-  });
+  const serve = async (host: string, port: number, over: typeof tls): Promise<string> => {
+    const certified = over === undefined ? {} : { tls: over };
+    const endpoint = await startEndpoint({ queues, keys: accessKeys, onError, host, port, ...certified });
+    started.defer(() => endpoint.close());
+    return endpoint.url;
+  };
+  const sqsUrl = await serve(config.listen, config.sqsPort, tls);
   // A certificate for relays names no loopback address: the functions get an endpoint of their own.
-  const inner = tls === undefined ? endpoint : await startEndpoint({ ...serving, host: '127.0.0.1', port: 0 });
+  const innerUrl = tls === undefined ? sqsUrl : await serve('127.0.0.1', 0, undefined);
+  const fixed = await openFixed(table, config);
 
   // The functions' own key lives as long as this process.
   for (const old of accessKeys.keysOf('hub')) accessKeys.revokeAccessKey(old);
   const sqs = new SQSClient({
-    endpoint: inner.url,
+    endpoint: innerUrl,
     region: hubRegion,
     credentials: accessKeys.createAccessKey('hub', everyGrant),
   });
-  const urlOf = (name: string): string => `${inner.url}/000000000000/${name}`;
+  started.defer(() => sqs.destroy());
+  const urlOf = (name: string): string => `${innerUrl}/000000000000/${name}`;
   const closing = new AbortController();
   const deps: Deps = {
     ...fixed,
@@ -94,40 +112,33 @@ export async function startHub(options: {
     sleep: (ms) => sleep(ms, undefined, { signal: closing.signal }),
   };
 
-  const source = (name: string, handler: Parameters<typeof eventSource>[0]['handler'], concurrency: number) =>
-    eventSource({ client: sqs, queueUrl: urlOf(name), handler, batchSize: 10, concurrency, onError });
+  const hostName = config.hostName;
+  const publicUrl = hostName === undefined ? sqsUrl : sqsUrl.replace(/\/\/.*:/, `//${hostName}:`);
+  const app = api(deps, hubEnrolment(queues, accessKeys, publicUrl, secrets.publicKeys), secrets.apiToken);
+  const server = await listen(app.fetch, config, tls);
+  started.defer(() => new Promise<void>((resolve) => server.close(() => resolve())));
+
   // What a killed hub was working on need not wait for a visibility or a lease to end, nor for the next sweep.
   for (const name of [queueNames.events, queueNames.reports, queueNames.dispatch]) queues.returnInFlight(name);
   await deps.outbox.releaseClaims();
   await nudge(deps);
-  const sources = [
-    source(queueNames.events, ingest(deps), 2),
-    source(queueNames.reports, record(deps), 1),
-    source(queueNames.dispatch, dispatch(deps), 1),
-  ];
+  const consume = (name: string, handler: Handler, concurrency: number): void => {
+    const queueUrl = urlOf(name);
+    const source = eventSource({ client: sqs, queueUrl, handler, batchSize: 10, concurrency, onError });
+    started.defer(() => source.close());
+  };
   const scheduled = everyMinute(schedule(deps), table, closing.signal, onError);
+  started.defer(() => scheduled);
+  consume(queueNames.events, ingest(deps), 2);
+  consume(queueNames.reports, record(deps), 1);
+  consume(queueNames.dispatch, dispatch(deps), 1);
+  started.defer(() => closing.abort());
 
-  const publicEndpoint =
-    config.hostName === undefined ? endpoint.url : endpoint.url.replace(/\/\/.*:/, `//${config.hostName}:`);
-  const app = api(deps, hubEnrolment(queues, accessKeys, publicEndpoint, secrets.publicKeys), secrets.apiToken);
-  const server = await listen(app.fetch, config, tls);
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.apiPort;
   const host = config.listen.includes(':') ? `[${config.listen}]` : config.listen;
-  return {
-    sqsUrl: endpoint.url,
-    apiUrl: `${tls === undefined ? 'http' : 'https'}://${host}:${port}`,
-    apiToken: secrets.apiToken,
-    close: async () => {
-      closing.abort();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-      await Promise.all(sources.map((each) => each.close()));
-      await scheduled;
-      await Promise.all([...new Set([endpoint, inner])].map((each) => each.close()));
-      sqs.destroy();
-      db.close();
-    },
-  };
+  const apiUrl = `${tls === undefined ? 'http' : 'https'}://${host}:${port}`;
+  return { sqsUrl, apiUrl, apiToken: secrets.apiToken };
 }
 
 function listen(
@@ -137,7 +148,7 @@ function listen(
 ): Promise<ServerType> {
   return new Promise((resolve, reject) => {
     const secure = tls === undefined ? {} : { createServer: createHttpsServer, serverOptions: tls };
-    const server = serve({ fetch, hostname, port, ...secure }, () => resolve(server));
+    const server = serveApi({ fetch, hostname, port, ...secure }, () => resolve(server));
     server.once('error', reject);
   });
 }

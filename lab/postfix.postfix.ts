@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LabPostfix, missing, startAllPostfix } from './postfix.ts';
+import { type LabPostfix, startAllPostfix } from './postfix.ts';
 import { readQueue } from './queue-truth.ts';
 import { openRaw } from './raw-smtp.ts';
+import { leftOut } from './real-parts.ts';
 import { mustRun, run } from './run.ts';
 import { type Sink, startSink } from './sink.ts';
 
@@ -15,7 +16,7 @@ const users = [
 ];
 const raw = 'Subject: hello\r\nMessage-ID: <one@client.test>\r\n\r\nHello\r\n';
 
-const lack = missing();
+const lack = leftOut();
 
 describe.skipIf(lack !== undefined)(`throwaway Postfix${lack === undefined ? '' : ` (left out: ${lack})`}`, () => {
   let folder: string;

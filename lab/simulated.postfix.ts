@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { missing, startPostfix } from './postfix.ts';
+import { startPostfix } from './postfix.ts';
+import { leftOut } from './real-parts.ts';
 import { mustRun } from './run.ts';
 import { SimulatedRelay } from './simulated.ts';
 import type { LabRelay, SmtpSession } from './smtp-client.ts';
@@ -16,7 +17,7 @@ interface Hands {
   deliver(): Promise<void>;
 }
 
-const lack = missing();
+const lack = leftOut();
 const users = [{ login: 'thief', password: 'pw' }];
 
 test.skipIf(lack !== undefined)(

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeCast, thiefNetwork } from './cast.ts';
-import { type LabPostfix, missing, startAllPostfix } from './postfix.ts';
+import { type LabPostfix, startAllPostfix } from './postfix.ts';
 import { readQueue } from './queue-truth.ts';
+import { leftOut } from './real-parts.ts';
 import { mustRun } from './run.ts';
 import { startStory } from './story.ts';
 
-const lack = missing();
+const lack = leftOut();
 
 describe.skipIf(lack !== undefined)(`the story on Postfix${lack === undefined ? '' : ` (left out: ${lack})`}`, () => {
   const cast = makeCast('lab.test');

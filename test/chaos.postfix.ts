@@ -7,8 +7,8 @@ import { playRound } from '../bench/chaos/round.ts';
 import { isThiefs } from '../bench/chaos/watch.ts';
 import { password } from '../lab/cast.ts';
 import { readQueue } from '../lab/queue-truth.ts';
+import { describeWithPostfix } from '../lab/real-parts.ts';
 import { mustRun } from '../lab/run.ts';
-import { describeWithPostfix } from './real-parts.ts';
 
 describeWithPostfix('killed at random', () => {
   test.each([1, 2, 3])(

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readQueue } from '../lab/queue-truth.ts';
 import { openRaw } from '../lab/raw-smtp.ts';
+import { describeWithPostfix } from '../lab/real-parts.ts';
 import { idsByIndex, ownersByCommand, ownersByCore } from './framing.fixture.ts';
 import { type Stage, startStage } from './framing-stage.fixture.ts';
 import { eventually } from './hub-fixture.ts';
-import { describeWithPostfix } from './real-parts.ts';
 
 /** By position: the reply behind the parenthesis is the remote's. */
 const deliveredId = /\/smtp\[\d+\]: (\w+): to=<[^>]*>, [^(]*status=(?:sent|bounced) \(/;

@@ -3,7 +3,7 @@ import { ask } from '../bench/ids/ask.ts';
 import { askAll } from '../bench/ids/questions.ts';
 import { startRig } from '../bench/ids/rig.ts';
 import { playTruth, type Truth } from '../bench/ids/truth.ts';
-import { describeWithPostfix } from './real-parts.ts';
+import { describeWithPostfix } from '../lab/real-parts.ts';
 
 describeWithPostfix('ids against the queue files', () => {
   let rig: Awaited<ReturnType<typeof startRig>>;

@@ -11,6 +11,20 @@ export default class ClosingLine implements Reporter {
       for (const suite of module.children.allSuites()) count.failed += suite.errors().length;
       for (const test of module.children.allTests()) count[test.result().state] += 1;
     }
+    for (const line of leftOutLines(modules)) console.log(line);
     console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
   }
+}
+
+/** One line a reason: which suites were left out, and how to get what they need. */
+function leftOutLines(modules: readonly TestModule[]): string[] {
+  const suites = new Map<string, Set<string>>();
+  for (const module of modules) {
+    for (const test of module.children.allTests('skipped')) {
+      const [, name, reason] = /^(.*?) \(left out: (.*)\)/.exec(test.fullName) ?? [];
+      if (name === undefined || reason === undefined) continue;
+      suites.set(reason, (suites.get(reason) ?? new Set()).add(name.split(' > ').at(-1) ?? name));
+    }
+  }
+  return [...suites].map(([reason, names]) => `left out: ${[...names].join('; ')}: ${reason}`);
 }

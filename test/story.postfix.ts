@@ -3,10 +3,10 @@ import { type Fleet, startFleet } from '../cli/demo/fleet.ts';
 import { play } from '../cli/demo/play.ts';
 import { realRelays } from '../cli/demo/real-relay.ts';
 import { makeCast, password, thiefNetwork } from '../lab/cast.ts';
+import { describeWithPostfix } from '../lab/real-parts.ts';
 import type { SmtpSession } from '../lab/smtp-client.ts';
 import { inNetwork } from '../shared/wire/selection.ts';
 import { eventually, silent } from './hub-fixture.ts';
-import { describeWithPostfix } from './real-parts.ts';
 
 const cast = makeCast('example.org');
 const closers: (() => Promise<void>)[] = [];

@@ -4,15 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LabPostfix, missing, startPostfix } from '../../lab/postfix.ts';
+import { type LabPostfix, startPostfix } from '../../lab/postfix.ts';
 import { readQueue, type TruthFile } from '../../lab/queue-truth.ts';
 import { openRaw } from '../../lab/raw-smtp.ts';
+import { leftOut } from '../../lab/real-parts.ts';
 import type { SmtpSession } from '../../lab/smtp-client.ts';
 import { startExec } from './main.ts';
 import { realPostfix } from './real.ts';
 import { silent, type TestAgent, type TestHub, testAgent, testHub } from './rig.fixture.ts';
 
-const lack = missing();
+const lack = leftOut();
 const raw = 'Subject: hello\r\nMessage-ID: <one@client.test>\r\n\r\nHello\r\n';
 const users = ['thief', 'Thief@lab.test', 'alice', 'bob', 'thief '].map((login) => ({ login, password: 'secret' }));
 const thiefNetwork = { client: '127.66.0.0/16' };

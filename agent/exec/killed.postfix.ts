@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type LabPostfix, missing, startPostfix } from '../../lab/postfix.ts';
+import { type LabPostfix, startPostfix } from '../../lab/postfix.ts';
 import { readQueue } from '../../lab/queue-truth.ts';
+import { leftOut } from '../../lab/real-parts.ts';
 import { type TestHub, testAgent, testHub } from './rig.fixture.ts';
 
-const lack = missing();
+const lack = leftOut();
 const raw = 'Subject: hello\r\n\r\nHello\r\n';
 const users = ['thief', 'alice'].map((login) => ({ login, password: 'secret' }));
 const everything = { include: [], exclude: [] };

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LabPostfix, missing, startPostfix } from '../../lab/postfix.ts';
+import { type LabPostfix, startPostfix } from '../../lab/postfix.ts';
 import { readQueue } from '../../lab/queue-truth.ts';
+import { leftOut } from '../../lab/real-parts.ts';
 import { mapPath } from './access-map.ts';
 import { Effects } from './effects.ts';
 import { Ledger } from './ledger.ts';
@@ -14,7 +15,7 @@ import { realPostfix } from './real.ts';
 import { silent, testAgent, testHub } from './rig.fixture.ts';
 import { runTool, runToolOrThrow } from './tool.ts';
 
-const lack = missing();
+const lack = leftOut();
 const users = ['thief', 'alice'].map((login) => ({ login, password: 'secret' }));
 
 describe.skipIf(lack !== undefined)(

@@ -5,7 +5,7 @@ import { type Term, term } from '../../shared/wire/selection.ts';
 import { ApiClient } from '../api-client.ts';
 import { usage } from '../failure.ts';
 import { placesOf } from '../places.ts';
-import { table, when } from '../table.ts';
+import { printable, table, when } from '../table.ts';
 
 export function addFindingCommands(program: Command): void {
   program
@@ -56,9 +56,7 @@ export function addFindingCommands(program: Command): void {
     .option('--json', 'the finding as JSON')
     .action(async (id: string, options: { purge: Term[]; release: Term[]; json?: true }, command: Command) => {
       const finding = await ApiClient.open(placesOf(command)).approve(id, options.purge, options.release);
-      console.log(
-        options.json ? JSON.stringify(finding) : `${finding.id} ${finding.state}: ${finding.history.at(-1)?.detail}`,
-      );
+      console.log(options.json ? JSON.stringify(finding) : said(finding));
     });
 
   program
@@ -67,9 +65,7 @@ export function addFindingCommands(program: Command): void {
     .option('--json', 'the finding as JSON')
     .action(async (id: string, options: { json?: true }, command: Command) => {
       const finding = await ApiClient.open(placesOf(command)).undo(id);
-      console.log(
-        options.json ? JSON.stringify(finding) : `${finding.id} ${finding.state}: ${finding.history.at(-1)?.detail}`,
-      );
+      console.log(options.json ? JSON.stringify(finding) : said(finding));
     });
 }
 
@@ -89,6 +85,11 @@ export function parseTerm(text: string): Term {
     throw usage(`selection ${JSON.stringify(text)}: ${name} wants ${wanted[name as 'client']}`);
   }
   return parsed.data;
+}
+
+/** Relays report what they did; nothing has been done yet when the hub answers. */
+function said({ id, state, history }: Finding): string {
+  return printable(`${id} ${state}: ${history.at(-1)?.detail}; what relays did: holdfast findings ${id}`);
 }
 
 function relayRow(relay: RelayView): string[] {
@@ -117,5 +118,5 @@ function describe({ finding, containment, relays }: FindingView): string {
     }),
     ...finding.history.map((entry) => `  ${when(entry.at)}  ${entry.actor}  ${entry.what}  ${entry.detail}`),
   ];
-  return lines.join('\n');
+  return lines.map(printable).join('\n');
 }

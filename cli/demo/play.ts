@@ -113,13 +113,14 @@ export async function play(fleet: Fleet, cast: Cast, options: PlayOptions): Prom
     tell(`a person approves: purge client=${thiefNetwork}, release the rest (the owner's own)`);
     await fleet.api.approve(finding.id, [{ client: thiefNetwork }], []);
     const innocents = [...story.truth.innocent, ...story.truth.owner];
-    const after = await until('purge and release did not end', async () => {
+    const ended = await until('purge and release did not end', async () => {
       const lying = await watch.look(story.truth.innocent, story.truth.owner);
       const spamLeft = story.truth.spam.some((mail) => lying.has(idOf(mail)));
       const heldInnocents = innocents.some((mail) => lying.get(idOf(mail))?.held === true);
       return spamLeft || heldInnocents ? undefined : lying;
     });
     tell(`${since()}  spam purged, the owner's mail released`);
+    const after = await settled(watch, innocents, ended);
 
     const spamHeld = story.truth.spam.filter((mail) => before.get(idOf(mail))?.held === true).length;
     const history = (await fleet.api.finding(finding.id)).finding.history;
@@ -157,6 +158,23 @@ async function proven(
     const good = relays.filter(({ proofs }) => proofs.some(({ what, verified }) => what === 'quarantine' && verified));
     return good.length === fleet.relays.length ? true : undefined;
   });
+}
+
+/**
+ * The last look, when nothing moves any more: a message that changes queue while the queues are read one after the other
+ * is seen in neither. What is still missing after some looks is missing.
+ */
+async function settled(
+  watch: Watch,
+  innocents: readonly StoryMail[],
+  first: ReadonlyMap<string, Lying>,
+): Promise<ReadonlyMap<string, Lying>> {
+  let lying = first;
+  for (let looks = 0; looks < 10 && watch.touched(innocents, lying) > 0; looks++) {
+    await sleep(200);
+    lying = await watch.look();
+  }
+  return lying;
 }
 
 /** Remembers how each innocent message looked when it was seen first. */

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { childMark } from './stay.ts';
 
 const main = join(import.meta.dirname, '../main.ts');
 
@@ -15,7 +16,9 @@ export async function startProgram(
   ready: string,
   onLog: (line: string) => void,
 ): Promise<RunningProgram> {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  // Its standard input ends with us, however we end: see untilEnded.
+  const env = { ...process.env, [childMark]: '1' };
+  const child = spawn(process.execPath, [main, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env });
   const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
   let said = '';
   await new Promise<void>((resolve, reject) => {

@@ -5,8 +5,15 @@ export function makeStateFolder(state: string): void {
   mkdirSync(state, { recursive: true, mode: 0o755 });
 }
 
+/** Set for a program that another one started: it ends with its parent, also where that was killed. */
+export const childMark = 'HOLDFAST_CHILD';
+
+/** Until SIGTERM or SIGINT, or the end of the parent. */
 export function untilEnded(): Promise<void> {
   return new Promise((resolve) => {
     process.once('SIGTERM', () => resolve()).once('SIGINT', () => resolve());
+    if (process.env[childMark] === undefined) return;
+    // Only a parent holds the other end: when it is gone, so are we.
+    process.stdin.once('end', () => resolve()).resume();
   });
 }

@@ -15,6 +15,8 @@ export async function approve(
   release: readonly Term[],
   actor: string,
 ): Promise<Finding> {
+  const both = purge.find((one) => release.some((other) => JSON.stringify(one) === JSON.stringify(other)));
+  if (both !== undefined) throw new HTTPException(400, { message: `${words([both])}: both to purge and to release` });
   return change(deps, id, 'approved', actor, (finding, containment) => {
     const outbox: OutboxEntry[] = [];
     const { account } = finding;
@@ -42,7 +44,7 @@ export async function undo(deps: Deps, id: string, actor: string): Promise<Findi
       { kind: 'command', act: 'release', account, findingId: id, selection: everything, actor },
     ],
     containment: null,
-    detail: 'containment lifted, everything held released',
+    detail: 'containment lifted, release of everything held ordered',
   }));
 }
 
@@ -87,5 +89,9 @@ function moved(finding: Finding, entry: Parameters<typeof advance>[1]): Finding 
 }
 
 function words(terms: readonly Term[]): string {
-  return terms.length === 0 ? 'nothing' : terms.map((each) => Object.entries(each).flat().join(' ')).join(', ');
+  return terms.length === 0 ? 'nothing' : terms.map(word).join(', ');
+}
+
+function word(each: Term): string {
+  return 'since' in each ? `since ${new Date(each.since).toISOString()}` : Object.entries(each).flat().join(' ');
 }

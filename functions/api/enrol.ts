@@ -41,7 +41,8 @@ export async function enrol(deps: Deps, enrolment: Enrolment, relay: string, act
 }
 
 export async function revoke(deps: Deps, enrolment: Enrolment, relay: string, actor: string): Promise<void> {
-  if (!(await deps.relays.revoke(relay))) throw new HTTPException(404, { message: `no relay ${relay}` });
+  if ((await deps.relays.get(relay)) === undefined) throw new HTTPException(404, { message: `no relay ${relay}` });
+  await deps.relays.revoke(relay);
   await enrolment.remove(relay);
   const audit = { at: deps.nowMs(), actor, what: 'revoked', subject: relay, detail: '' };
   await deps.findings.writeAudit(audit, deps.newId());

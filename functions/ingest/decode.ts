@@ -16,7 +16,10 @@ export function decode(body: string): Decoded | { readonly fault: string } {
     const parsed = linesMessage.safeParse(JSON.parse(body));
     if (!parsed.success) return { fault: `no lines message: ${z.prettifyError(parsed.error)}` };
     const bodyHash = createHash('sha256').update(body).digest('base64url').slice(0, 22);
-    return { message: parsed.data, lines: unpackLines(parsed.data), bodyHash };
+    const lines = unpackLines(parsed.data);
+    const { n } = parsed.data;
+    if (lines.length !== n) return { fault: `no lines message: it says ${n} lines and holds ${lines.length}` };
+    return { message: parsed.data, lines, bodyHash };
   } catch (error) {
     return { fault: `no lines message: ${error instanceof Error ? error.message : String(error)}` };
   }

@@ -100,7 +100,7 @@ async function append(deps: Deps, { id, actor, what, detail, command }: Telling)
       throw error;
     }
     const audit = { at, actor, what, subject: id, detail };
-    const change = { finding: next, version: read.version, accountVersion: 0, outbox: [], audit, id: deps.newId() };
+    const change = { finding: next, version: read.version, outbox: [], audit, id: deps.newId() };
     if (await deps.findings.save(command === undefined ? change : { ...change, command })) return true;
   }
   throw new Error(`finding ${id} is changing too fast`);

@@ -35,35 +35,38 @@ describe('without TLS the endpoint', () => {
 });
 
 describe('with TLS the endpoint', () => {
-  it.skipIf(!hasOpenssl)('serves https (needs openssl: apt-get install openssl)', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'holdfast-tls-'));
-    const [keyPath, certPath] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
-    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-    execFileSync(openssl, ['req', '-x509', ...curve, '-keyout', keyPath, '-out', certPath, ...subject], {
-      stdio: 'ignore',
-    });
-    const [key, cert] = [await readFile(keyPath, 'utf8'), await readFile(certPath, 'utf8')];
-    const { queues, keys } = rig;
-    const endpoint = await startEndpoint({
-      queues,
-      keys,
-      host: '127.0.0.1',
-      port: 0,
-      tls: { key, cert },
-      onError: () => undefined,
-    });
-    const body = await new Promise<string>((resolve, reject) => {
-      const ask = request(endpoint.url, { method: 'POST', ca: cert, agent: false }, (response) => {
-        response.setEncoding('utf8');
-        response.on('data', resolve);
+  it.skipIf(!hasOpenssl)(
+    `serves https${hasOpenssl ? '' : ' (left out: needs openssl: apt-get install openssl)'}`,
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'holdfast-tls-'));
+      const [keyPath, certPath] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+      const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
+      const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+      execFileSync(openssl, ['req', '-x509', ...curve, '-keyout', keyPath, '-out', certPath, ...subject], {
+        stdio: 'ignore',
       });
-      ask.on('error', reject);
-      ask.end('{}');
-    });
-    expect(endpoint.url).toMatch(/^https:/);
-    expect(body).toContain('MissingAuthenticationToken');
-    await endpoint.close();
-    await rm(folder, { recursive: true });
-  });
+      const [key, cert] = [await readFile(keyPath, 'utf8'), await readFile(certPath, 'utf8')];
+      const { queues, keys } = rig;
+      const endpoint = await startEndpoint({
+        queues,
+        keys,
+        host: '127.0.0.1',
+        port: 0,
+        tls: { key, cert },
+        onError: () => undefined,
+      });
+      const body = await new Promise<string>((resolve, reject) => {
+        const ask = request(endpoint.url, { method: 'POST', ca: cert, agent: false }, (response) => {
+          response.setEncoding('utf8');
+          response.on('data', resolve);
+        });
+        ask.on('error', reject);
+        ask.end('{}');
+      });
+      expect(endpoint.url).toMatch(/^https:/);
+      expect(body).toContain('MissingAuthenticationToken');
+      await endpoint.close();
+      await rm(folder, { recursive: true });
+    },
+  );
 });

@@ -40,7 +40,7 @@ it('every acknowledged send is there, once and whole, after the hub was killed w
     }
   };
   const senders = ['a', 'b', 'c', 'd'].map(sender);
-  await new Promise((resolve) => setTimeout(resolve, 400));
+  while (acknowledged.length <= 40) await new Promise((resolve) => setTimeout(resolve, 10));
   child.kill('SIGKILL');
   await Promise.all([exited, ...senders]);
   lines.close();

@@ -41,8 +41,8 @@ export interface Change {
   readonly finding: Finding;
   /** Version of the finding that was read; 0 for a new one. */
   readonly version: number;
-  /** From {@link AccountFinding}. */
-  readonly accountVersion: number;
+  /** From {@link AccountFinding}; absent where the account's item stays as it is: an entry in the history. */
+  readonly accountVersion?: number;
   /** Puts a containment in force, or (`null`) lifts the account's. */
   readonly containment?: Containment | null;
   readonly outbox: readonly OutboxEntry[];
@@ -103,7 +103,7 @@ export class FindingStore {
       { put: findingItem(value, version + 1), condition: version === 0 ? 'absent' : { version } },
       auditWrite(audit, change.id),
     ];
-    if (version === 0 || ended) {
+    if (accountVersion !== undefined && (version === 0 || ended)) {
       const body = { findingId: value.id, ...(ended && { endedAt: audit.at }) };
       const put = { pk: keys.account(value.account), sk: sorts.finding, body, version: accountVersion + 1 };
       writes.push({ put, condition: accountVersion === 0 ? 'absent' : { version: accountVersion } });
