@@ -1,7 +1,12 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { hubConfig } from '../hub/config.ts';
+import { startHub } from '../hub/main.ts';
 import type { Finding } from '../shared/decide/finding.ts';
 import type { Order } from '../shared/wire/orders.ts';
-import { eventually, startTestHub, submission, TestRelay } from './hub-fixture.ts';
+import { eventually, silent, startTestHub, submission, TestRelay } from './hub-fixture.ts';
 
 const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -117,6 +122,47 @@ test('undo lifts the containment, releases everything, and what was counted befo
   const findings: Finding[] = await testHub.api.findings(1);
   expect(findings.map(({ state }) => state)).toEqual(['undone']);
   await expect(testHub.api.approve(finding?.id ?? '', [], [])).rejects.toThrow(/is undone: it cannot be approved/);
+});
+
+test('what relays release after an undo stands in its history', async () => {
+  const { testHub, relay } = await hubWithRelay();
+  await relay.sendEvents(relay.pack(burst('thief')));
+  await relay.ordersUntil((all) => all.some(isDesired) && all.some(isAct('kick')));
+  const [finding] = await testHub.api.findings(1);
+  await testHub.api.undo(finding?.id ?? '');
+  const orders = await relay.ordersUntil((all) => all.some(isAct('release')));
+  const id = orders.find(isAct('release'))?.jti;
+  await relay.report({ kind: 'result', id, state: 'done', counts: { released: 40 }, proofs: [], at: Date.now() });
+  const told = await eventually(async () =>
+    (await testHub.api.findings(1))[0]?.history.find(({ what }) => what === 'released'),
+  );
+  expect(told).toMatchObject({ actor: 'relay:mx1', detail: 'done: 40 released' });
+});
+
+test('one selection cannot be both purged and released', async () => {
+  const { testHub, relay } = await hubWithRelay();
+  await relay.sendEvents(relay.pack(burst('thief')));
+  const finding = await eventually(async () => (await testHub.api.findings(1))[0]);
+  const term = [{ client: '192.0.2.0/24' }];
+  await expect(testHub.api.approve(finding.id, term, term)).rejects.toThrow(/both to purge and to release/);
+});
+
+test('a second hub on the same state does not start, and the first one works on', async () => {
+  const { testHub } = await hubWithRelay();
+  const config = hubConfig.parse({ sqsPort: 0, apiPort: 0 });
+  const second = startHub({ config, stateDirectory: testHub.stateDirectory, log: silent });
+  await expect(second).rejects.toThrow(/another hub is running on it/);
+  expect(await testHub.api.relays()).toHaveLength(1);
+});
+
+test('a hub whose port is taken does not start, and leaves nothing running', async () => {
+  const { testHub } = await hubWithRelay();
+  const stateDirectory = await mkdtemp(join(tmpdir(), 'holdfast-hub-'));
+  closers.push(() => rm(stateDirectory, { recursive: true }));
+  const config = hubConfig.parse({ sqsPort: 0, apiPort: Number(new URL(testHub.hub.apiUrl).port) });
+  await expect(startHub({ config, stateDirectory, log: silent })).rejects.toThrow(/EADDRINUSE/);
+  const hub = await startHub({ config: { ...config, apiPort: 0 }, stateDirectory, log: silent });
+  await hub.close();
 });
 
 test('a heartbeat whose digest differs brings the desired state again, and one that agrees does not', async () => {
