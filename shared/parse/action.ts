@@ -80,11 +80,13 @@ const senderMark = ' sasl_sender=';
 
 /**
  * The login at a record's end: `… helo=<NAME> sasl_username=<LOGIN>` (milters, proxy), or since Postfix 3.10 `…
- * helo=<NAME> sasl_method=PLAIN sasl_username=LOGIN sasl_sender=…`. The client chooses NAME and the addresses before it;
- * of NAME smtpd keeps no blank and no bracket, so the last `helo=<` is Postfix's own unless LOGIN holds one. AUTH= is
- * xtext there, without blanks. Still a claim: a line may be cut anywhere.
+ * helo=<NAME> sasl_method=PLAIN sasl_username=LOGIN sasl_sender=…` (log_whatsup). The client chooses NAME and the
+ * addresses before it; of NAME smtpd keeps no blank and no bracket, so the last `helo=<` is Postfix's own unless LOGIN
+ * or AUTH= holds one. AUTH= comes last, so the first mark of it ends LOGIN. Still a claim: a line may be cut anywhere.
  */
 export function loginBehindHelo(text: string): string | undefined {
+  // Quick to say no, as most records do.
+  if (text.indexOf(loginMark) < 0) return undefined;
   const helo = text.lastIndexOf(heloMark);
   if (helo < 0) return undefined;
   let at = text.indexOf('>', helo) + 1;
@@ -92,8 +94,8 @@ export function loginBehindHelo(text: string): string | undefined {
   if (isAt(text, methodMark, at)) at = text.indexOf(' ', at + 1);
   if (at < 0 || !isAt(text, loginMark, at)) return undefined;
   const from = at + loginMark.length;
-  const sender = text.lastIndexOf(senderMark);
-  const login = text.slice(from, sender < from ? text.length : sender);
+  const sender = text.indexOf(senderMark, from);
+  const login = text.slice(from, sender < 0 ? text.length : sender);
   const bare = login.startsWith('<') && login.endsWith('>') ? login.slice(1, -1) : login;
   return bare === '' ? undefined : bare;
 }

@@ -27,7 +27,7 @@ export function clientAt(line: string, from: number): Client | undefined {
   if (blank >= 0 && blank < close) return undefined;
   const name = line.slice(from, open);
   const address = line.slice(open + 1, close);
-  if (line[close + 1] !== ':' || digitAt(line, close + 2) < 0) return { name, address, end: close + 1 };
+  if (line.charCodeAt(close + 1) !== 58 || digitAt(line, close + 2) < 0) return { name, address, end: close + 1 };
   let end = close + 2;
   while (digitAt(line, end) >= 0) end += 1;
   const port = decimal(line, close + 2, end);

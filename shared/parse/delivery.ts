@@ -101,7 +101,7 @@ function addChild(record: Draft<Delivery>, line: string, from: number, relayFrom
   const isLocal = queuedAs === undefined && record.program === 'local' && isAt(line, 'local, ', relayFrom);
   const forwardedAs = isLocal ? forwardedId(reply) : undefined;
   if (queuedAs === undefined && forwardedAs === undefined) return;
-  if (line.indexOf(relayMark, from) !== line.lastIndexOf(relayMark)) return;
+  if (line.indexOf(relayMark, line.indexOf(relayMark, from) + 1) >= 0) return;
   if (queuedAs !== undefined) record.queuedAs = queuedAs;
   if (forwardedAs !== undefined) record.forwardedAs = forwardedAs;
 }
@@ -145,8 +145,8 @@ function outcomeAt(line: string, at: number): Outcome | undefined {
   if (delayMark < 0 || delayMark > statusMark) return undefined;
   const delayFrom = delayMark + ', delay='.length;
   const delaySeconds = secondsAt(line, delayFrom);
-  const dsnMark = line.lastIndexOf(', dsn=', statusMark);
-  const dsn = dsnMark < relayEnd ? undefined : line.slice(dsnMark + ', dsn='.length, statusMark);
+  const dsnMark = line.indexOf(', dsn=', delayMark);
+  const dsn = dsnMark < 0 || dsnMark > statusMark ? undefined : line.slice(dsnMark + ', dsn='.length, statusMark);
   const open = line.indexOf(' (', statusMark);
   const status = statuses.get(line.slice(statusMark + ', status='.length, open < 0 ? line.length : open));
   if (status === undefined || Number.isNaN(delaySeconds)) return undefined;

@@ -75,9 +75,10 @@ export function ignoredText(line: string, at: number): Parsed {
 export function endOfId(line: string, at: number): number {
   const end = endOfQueueId(line, at);
   if (end < 0) return -1;
-  return line[end] === ' ' || (line[end] === ':' && line[end + 1] === ' ') ? end : -1;
+  const next = line.charCodeAt(end);
+  return next === 32 || (next === 58 && line.charCodeAt(end + 1) === 32) ? end : -1;
 }
 
 export function afterId(line: string, end: number): number {
-  return line[end] === ':' ? end + 2 : end + 1;
+  return line.charCodeAt(end) === 58 ? end + 2 : end + 1;
 }

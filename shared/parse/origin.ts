@@ -103,6 +103,7 @@ export function originAt(line: string, from: number, hostEnd: number, end: numbe
 
 /** What a tag like `postfix/smtpd[1]:` says; undefined for other programs. */
 export function originOf(host: string, tagText: string): Origin | undefined {
+  if (tagText.length > maxOrigin) return undefined;
   const tag = readTag(tagText);
   if (tag === undefined) return neighbour(host, tagText);
   const grammar = tag.instance.length > maxInstance ? undefined : programs.get(tag.program);

@@ -1,4 +1,5 @@
 import { isQueueId } from './queue-id.ts';
+import { isAt } from './scan.ts';
 
 const queuedMark = ' queued as ';
 
@@ -7,11 +8,27 @@ const queuedMark = ' queued as ';
  * after BDAT, also behind a filter's words (`250 2.0.0 from MTA(…): 250 2.0.0 Ok: queued as ID`).
  */
 export function queuedId(reply: string): string | undefined {
-  const mark = reply.lastIndexOf(queuedMark);
-  if (mark < 0 || !reply.startsWith('250 ')) return undefined;
-  const said = reply.slice(0, mark);
-  const queueId = reply.slice(mark + queuedMark.length);
-  return /Ok:(?: \d{1,15} bytes)?$/.test(said) && isQueueId(queueId) ? queueId : undefined;
+  if (!isAt(reply, '250 ', 0)) return undefined;
+  const from = startOfLastWord(reply);
+  const mark = from - queuedMark.length;
+  if (mark < 0 || !reply.startsWith(queuedMark, mark)) return undefined;
+  const queueId = reply.slice(from);
+  return (isAt(reply, 'Ok:', mark - 3) || endsInBytes(reply.slice(0, mark))) && isQueueId(queueId)
+    ? queueId
+    : undefined;
+}
+
+/** Index after the last blank, if it stands where a queue ID can begin; else that of some letter before. */
+function startOfLastWord(text: string): number {
+  let at = text.length;
+  while (at > text.length - longestId && at > 0 && text.charCodeAt(at - 1) !== 32) at -= 1;
+  return at;
+}
+
+const longestId = 30;
+
+function endsInBytes(said: string): boolean {
+  return /Ok: \d{1,15} bytes$/.test(said);
 }
 
 const forwardedMark = 'forwarded as ';

@@ -234,6 +234,8 @@ describe('an action', () => {
     ['helo=<c> sasl_username=<thief>', 'thief'],
     ['helo=<c> sasl_method=PLAIN sasl_username=a b', 'a b'],
     ['helo=<c> sasl_method=PLAIN sasl_username=thief sasl_sender=x+20y', 'thief'],
+    ['helo=<c> sasl_method=PLAIN sasl_username=thief sasl_sender=x sasl_sender=y', 'thief'],
+    ['helo=<c> sasl_sender=x sasl_method=PLAIN sasl_username=victim', undefined],
     ['helo=<c>', undefined],
     ['helo=<c> sasl_sender=x', undefined],
     ['helo=<c> sasl_username=<>', undefined],

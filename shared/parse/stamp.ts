@@ -15,6 +15,8 @@ const months: readonly string[] = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov D
 const daysIn = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const daySeconds = 86_400;
 const blank = 32;
+const plus = 43;
+const hyphen = 45;
 const dot = 46;
 const colon = 58;
 
@@ -63,7 +65,7 @@ function wallClockMicros(line: string, from: number, end: number, context: TimeC
   const minute = minuteAt(line, from, secondsEnd - 3, context, read);
   if (typeof minute === 'string') return minute;
   const micros = secondsEnd === end ? 0 : fractionMicros(line, secondsEnd + 1);
-  return inMinute(minute, decimal(line, secondsEnd - 2, secondsEnd), micros);
+  return inMinute(minute, twoDigits(line, secondsEnd - 2), micros);
 }
 
 /** The digits from `from` on as microseconds; what is finer is dropped. */
@@ -132,18 +134,19 @@ function nearestYear(month: number, day: number, nearSeconds: number): number {
 }
 
 function endOfRfc3339(line: string, from: number): number {
-  const middle = line[from + 10];
-  const separators = line[from + 4] === '-' && line[from + 7] === '-' && (middle === 'T' || middle === ' ');
+  const middle = line.charCodeAt(from + 10);
+  const isDate = line.charCodeAt(from + 4) === hyphen && line.charCodeAt(from + 7) === hyphen;
+  const separators = isDate && (middle === 84 || middle === blank);
   if (!separators || !isClockAt(line, from + 11)) return -1;
   const end = line.indexOf(' ', from + 19);
   return end < 0 ? line.length : end;
 }
 
 function rfc3339Micros(line: string, from: number, end: number, context: TimeContext): number | string {
-  const seconds = decimal(line, from + 17, from + 19);
+  const seconds = twoDigits(line, from + 17);
   let at = from + 19;
   let micros = 0;
-  if (line[at] === '.') {
+  if (line.charCodeAt(at) === dot) {
     micros = fractionMicros(line, at + 1);
     at = endOfDigits(line, at + 1);
   }
@@ -152,15 +155,15 @@ function rfc3339Micros(line: string, from: number, end: number, context: TimeCon
   if (typeof minute === 'string') return minute;
   const here = inMinute(minute, seconds, micros);
   if (zoneless || typeof here === 'string') return here;
-  const mark = line[at];
-  if ((mark === 'Z' || mark === 'z') && at + 1 === end) return here;
-  const hours = decimal(line, at + 1, at + 3);
-  const minutesFrom = line[at + 3] === ':' ? at + 4 : at + 3;
-  const minutes = decimal(line, minutesFrom, minutesFrom + 2);
-  const isOffset = (mark === '+' || mark === '-') && hours < 24 && minutes < 60;
+  const sign = line.charCodeAt(at);
+  if ((sign === 90 || sign === 122) && at + 1 === end) return here;
+  const hours = twoDigits(line, at + 1);
+  const minutesFrom = line.charCodeAt(at + 3) === colon ? at + 4 : at + 3;
+  const minutes = twoDigits(line, minutesFrom);
+  const isOffset = (sign === plus || sign === hyphen) && hours < 24 && minutes < 60;
   if (!isOffset || minutesFrom + 2 !== end) return 'no offset after the time';
   const offset = (hours * 60 + minutes) * minuteMicros;
-  return mark === '-' ? here + offset : here - offset;
+  return sign === hyphen ? here + offset : here - offset;
 }
 
 /** The minute as UTC. */
@@ -206,6 +209,13 @@ function zoned(wallSeconds: number, { zone, nearMicros }: TimeContext): number |
   const instant = instantOf(zone, wallSeconds, nearMicros / 1e6);
   if (instant === undefined) return `${JSON.stringify(zone.slice(0, 64))} is no IANA zone`;
   return Number.isNaN(instant) ? 'the instant to be near to is none' : instant * 1e6;
+}
+
+/** The number that two digits make, or NaN. */
+function twoDigits(line: string, at: number): number {
+  const tens = digitAt(line, at);
+  const ones = digitAt(line, at + 1);
+  return tens < 0 || ones < 0 ? Number.NaN : tens * 10 + ones;
 }
 
 /** Whether `hh:mm:ss` begins at `at`. */
