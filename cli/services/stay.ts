@@ -11,9 +11,13 @@ export const childMark = 'HOLDFAST_CHILD';
 /** Until SIGTERM or SIGINT, or the end of the parent. */
 export function untilEnded(): Promise<void> {
   return new Promise((resolve) => {
-    process.once('SIGTERM', () => resolve()).once('SIGINT', () => resolve());
-    if (process.env[childMark] === undefined) return;
+    const end = (): void => {
+      // An open pipe would keep the process from ending.
+      process.stdin.destroy();
+      resolve();
+    };
+    process.once('SIGTERM', end).once('SIGINT', end);
     // Only a parent holds the other end: when it is gone, so are we.
-    process.stdin.once('end', () => resolve()).resume();
+    if (process.env[childMark] !== undefined) process.stdin.once('end', end).resume();
   });
 }
