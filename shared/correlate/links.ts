@@ -25,13 +25,37 @@ export function isLoopback(address: string): boolean {
 
 const agreeMicros = 2_000_000;
 
+/** Which message was made from which. */
+export interface Links {
+  readonly parentOf: ReadonlyMap<Message, Message>;
+  /** Children of two parents: nobody's. */
+  readonly contested: ReadonlySet<Message>;
+}
+
 /**
- * Every message that belongs to a login, directly or over any number of hops.
- *
- * A child agrees when it was accepted between the parent's queueing and the link line (± 2 s) and, where the parent
- * has a message-id and the child's is known, they are equal. If two children agree, neither links; a child with a login of its own is never taken over.
+ * Every message that belongs to a login, directly or over any number of hops. `known` says whose messages are whose own
+ * chains were followed before; `undefined`: nobody's.
  */
-export function attribute(messages: readonly Message[], ownHost: OwnHost): Attribution[] {
+export function attribute(
+  messages: readonly Message[],
+  ownHost: OwnHost,
+  known: ReadonlyMap<Message, string | undefined> = new Map(),
+): Attribution[] {
+  const links = linksOf(messages, ownHost);
+  return messages.flatMap((message): Attribution[] => {
+    if (message.login !== undefined) return [{ message, login: message.login, how: 'direct' }];
+    const root = rootOf(message, links, known);
+    const login = root === undefined ? undefined : (root.login ?? known.get(root));
+    return login === undefined || message.notice ? [] : [{ message, login, how: 'derived' }];
+  });
+}
+
+/**
+ * A child agrees when it was accepted between the parent's queueing and the link line (± 2 s) and, where the parent
+ * has a message-id and the child's is known, they are equal. If two children agree, neither links; a child with a login
+ * of its own is never taken over.
+ */
+export function linksOf(messages: readonly Message[], ownHost: OwnHost): Links {
   const byId = new Map<string, Message[]>();
   for (const message of messages) append(byId, `${message.relay}\0${message.queueId}`, message);
   const parentOf = new Map<Message, Message>();
@@ -76,11 +100,7 @@ export function attribute(messages: readonly Message[], ownHost: OwnHost): Attri
     if (parent !== undefined && (agreeing.length === 1 || child.origId !== undefined)) link(parent, child);
   }
 
-  return messages.flatMap((message): Attribution[] => {
-    if (message.login !== undefined) return [{ message, login: message.login, how: 'direct' }];
-    const root = rootOf(message, parentOf, contested);
-    return root?.login === undefined || message.notice ? [] : [{ message, login: root.login, how: 'derived' }];
-  });
+  return { parentOf, contested };
 }
 
 function agrees(parent: Message, child: Message, linkedAtMicros: number): boolean {
@@ -97,19 +117,20 @@ function agrees(parent: Message, child: Message, linkedAtMicros: number): boolea
   );
 }
 
-function rootOf(
+/** Where a message's chain begins: a login, or the last parent known. `undefined`: nobody's, contested or a ring. */
+export function rootOf(
   message: Message,
-  parentOf: ReadonlyMap<Message, Message>,
-  contested: ReadonlySet<Message>,
+  { parentOf, contested }: Links,
+  known: ReadonlyMap<Message, string | undefined>,
 ): Message | undefined {
   const seen = new Set<Message>();
-  for (let at: Message | undefined = message; at !== undefined; at = parentOf.get(at)) {
-    // A contested child or a ring of claims is nobody's.
+  for (let at = message; ; ) {
     if (contested.has(at) || seen.has(at)) return undefined;
-    if (at.login !== undefined) return at;
+    const parent = at.login !== undefined || known.has(at) ? undefined : parentOf.get(at);
+    if (parent === undefined) return at;
     seen.add(at);
+    at = parent;
   }
-  return undefined;
 }
 
 function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {

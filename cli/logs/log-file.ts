@@ -1,0 +1,121 @@
+import { spawn } from 'node:child_process';
+import { createReadStream, statSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { messageOf, usage } from '../failure.ts';
+
+/** Bytes of one log. */
+export interface LogBytes {
+  /** The next bytes; undefined at the end. @throws usage Failure that names the file */
+  next(): Promise<Buffer | undefined>;
+  /** Bytes of the file itself that were read so far: for progress, packed files included. */
+  readonly position: number;
+  close(): void;
+}
+
+export interface LogFile {
+  readonly path: string;
+  /** When it was last written, ms: years are inferred from it. */
+  readonly writtenAt: number;
+  /** Undefined for standard input. */
+  readonly sizeBytes: number | undefined;
+  open(): LogBytes;
+}
+
+const chunkBytes = 1 << 20;
+
+/** A maillog: plain, `.gz`, `.zst`, `.xz`, or `-` for standard input. @throws usage Failure */
+export function logFile(path: string): LogFile {
+  if (path === '-') {
+    const open = (): LogBytes => new StreamBytes('standard input', process.stdin, process.stdin);
+    return { path, writtenAt: Date.now(), sizeBytes: undefined, open };
+  }
+  try {
+    const stat = statSync(path);
+    if (stat.isDirectory()) throw new Error('is a folder');
+    return {
+      path,
+      writtenAt: stat.mtimeMs,
+      sizeBytes: stat.isFile() ? stat.size : undefined,
+      open: () => opened(path),
+    };
+  } catch (error) {
+    throw usage(`${path}: ${messageOf(error)}`);
+  }
+}
+
+function opened(path: string): LogBytes {
+  const file = createReadStream(path, { highWaterMark: chunkBytes });
+  if (path.endsWith('.xz')) return unxz(path, file);
+  const unpack = path.endsWith('.gz')
+    ? createGunzip({ chunkSize: chunkBytes })
+    : path.endsWith('.zst')
+      ? createZstdDecompress({ chunkSize: chunkBytes })
+      : undefined;
+  if (unpack === undefined) return new StreamBytes(path, file, file);
+  file.on('error', (error) => unpack.destroy(error));
+  return new StreamBytes(path, file.pipe(unpack), file);
+}
+
+/** Node has no xz of its own. */
+function unxz(path: string, file: ReturnType<typeof createReadStream>): LogBytes {
+  const xz = spawn('xz', ['-dc'], { stdio: ['pipe', 'pipe', 'pipe'] });
+  let complaint = '';
+  xz.stderr.on('data', (text) => {
+    complaint += text;
+  });
+  file.on('error', (error) => xz.stdout.destroy(error));
+  xz.on('error', (error) => xz.stdout.destroy(error));
+  // It may give up before it has read all: it says why itself.
+  xz.stdin.on('error', () => undefined);
+  xz.on('close', (code) => {
+    if (code !== 0) xz.stdout.destroy(new Error(complaint.trim() || `xz ended with ${code}`));
+  });
+  file.pipe(xz.stdin);
+  return new StreamBytes(path, xz.stdout, file, xz);
+}
+
+class StreamBytes implements LogBytes {
+  readonly #name: string;
+  readonly #stream: Readable;
+  readonly #source: { readonly bytesRead?: number; destroy(): unknown };
+  readonly #child: { kill(): unknown } | undefined;
+  readonly #chunks: AsyncIterator<Buffer>;
+  #failed: Error | undefined;
+
+  constructor(
+    name: string,
+    stream: Readable,
+    source: { readonly bytesRead?: number; destroy(): unknown },
+    child?: { kill(): unknown },
+  ) {
+    this.#name = name;
+    this.#stream = stream;
+    this.#source = source;
+    this.#child = child;
+    stream.on('error', (error) => {
+      this.#failed = error;
+    });
+    this.#chunks = stream[Symbol.asyncIterator]();
+  }
+
+  get position(): number {
+    return this.#source.bytesRead ?? 0;
+  }
+
+  async next(): Promise<Buffer | undefined> {
+    try {
+      const chunk = await this.#chunks.next();
+      if (this.#failed !== undefined) throw this.#failed;
+      return chunk.done === true ? undefined : chunk.value;
+    } catch (error) {
+      throw usage(`${this.#name}: ${messageOf(error)}`);
+    }
+  }
+
+  close(): void {
+    this.#child?.kill();
+    this.#stream.destroy();
+    this.#source.destroy();
+  }
+}
