@@ -64,3 +64,12 @@ export function claimsOfJson({ lines }: Answer): Claim[] {
     return ['relay', 'instance', 'queueId', 'account', 'attribution'].map((key) => String(fields.get(key))).join(' ');
   });
 }
+
+/** As {@link claimsOfTsv}, with acceptedAt in microseconds before the account: what `FILE.rows` of a made-up log holds. */
+export function rowsOfTsv({ lines }: Answer): string[] {
+  return lines.slice(1).map((line) => {
+    const [relay, instance, queueId, account, acceptedAt = '', attribution] = line.split('\t');
+    const micros = Date.parse(`${acceptedAt.slice(0, 19)}Z`) * 1000 + Number(acceptedAt.slice(20, 26));
+    return [relay, instance, queueId, micros, account, attribution].join(' ');
+  });
+}

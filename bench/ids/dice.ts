@@ -1,20 +1,15 @@
+import { seeded } from '../chaos/schedule.ts';
+
 /** Seeded chance: the same seed gives the same log, the same mails, the same damage. */
 export class Dice {
-  #state: number;
+  /** In [0, 1). */
+  readonly roll: () => number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
+    this.roll = seeded(seed);
   }
 
-  /** In [0, 1): mulberry32, small and the same everywhere. */
-  roll(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  }
-
-  /** A whole number in [0, below). */
+  /** A whole number in [0, limit). */
   below(limit: number): number {
     return Math.floor(this.roll() * limit);
   }
@@ -31,8 +26,8 @@ export class Dice {
     return found;
   }
 
-  /** Exponential, as times between independent events are. */
-  pause(mean: number): number {
+  /** Mostly short, sometimes long: as times between independent events are. */
+  around(mean: number): number {
     return -Math.log(1 - this.roll()) * mean;
   }
 }

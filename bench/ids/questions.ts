@@ -42,8 +42,8 @@ export async function askAll(instances: readonly Instance[], truth: Truth): Prom
       here,
     ),
     ...askedFor.map((account) => {
-      const isOwn = (claim: Claim): boolean => / (?:direct|derived)$/.test(claim) && ownerIn(claim) === account;
-      return tsv(`account ${account}`, ['ids', '--account', account, ...logs], narrowed(truth.claims, isOwn));
+      const own = narrowed(truth.claims, (claim) => ownerIn(claim) === account);
+      return tsv(`account ${account}`, ['ids', '--account', account, ...logs], own);
     }),
   ];
   return Promise.all(questions.map((question) => question()));
@@ -68,10 +68,10 @@ function asking(reader: Reader) {
       const seconds = (performance.now() - started) / 1000;
       if (answer.code !== 0 || answer.stderr !== '') throw new Error(`${name}: ${answer.code} ${answer.stderr}`);
       const found = reader(answer);
-      const seen = new Set(found);
-      const missed = [...expected].filter((claim) => !seen.has(claim));
+      const seen = new Set<Claim>();
       // A row that comes twice is one too many.
-      const invented = found.filter((claim, index) => !expected.has(claim) || found.indexOf(claim) !== index);
+      const invented = found.filter((claim) => !expected.has(claim) || seen.size === seen.add(claim).size);
+      const missed = [...expected].filter((claim) => !seen.has(claim));
       return { name, expected: expected.size, answered: found.length, missed, invented, seconds };
     };
 }
