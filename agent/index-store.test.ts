@@ -157,6 +157,15 @@ describe('the local index', () => {
     expect(store.sessionsOf('thief', 10)).toEqual([expected]);
   });
 
+  it('finds the sessions of every spelling under a rule that it was not told before', () => {
+    const store = openStore();
+    feed(store, [accept('AAAAAA', 'thief', 7), accept('BBBBBB', 'Thief@example.org', 8), accept('CCCCCC', 'other', 9)]);
+    const rule = { realm: 'example.org', realmAliases: {} };
+    expect(store.sessionsOf('thief@example.org', 10).map(({ pid }) => pid)).toEqual([8]);
+    expect(store.sessionsOf('thief@example.org', 10, rule).map(({ pid }) => pid)).toEqual([8, 7]);
+    expect(store.sessionsOf('thief@example.org', 1, rule).map(({ pid }) => pid)).toEqual([8]);
+  });
+
   it('forgets the oldest messages beyond its bound and the logins nobody uses', () => {
     const store = openStore(100);
     feed(

@@ -189,13 +189,18 @@ export class IndexStore {
     }
   }
 
-  /** Sessions that carried the account and are not known to have ended, newest first. */
-  sessionsOf(account: string, limit: number): HintedSession[] {
-    const rows = this.#all(
-      `SELECT instance, pid, client, client_port, text FROM session JOIN login ON login.id = login_id
-       WHERE login.account = ? ORDER BY session.id DESC LIMIT ?`,
-      ...[account, limit],
-    );
+  /**
+   * Sessions that carried the account and are not known to have ended, newest first. Under a rule that is not ours (yet)
+   * every login is read anew: the first order that a relay gets may be a kick.
+   */
+  sessionsOf(account: string, limit: number, rule = this.#rule): HintedSession[] {
+    const sql = `SELECT instance, pid, client, client_port, text FROM session JOIN login ON login.id = login_id`;
+    const rows =
+      JSON.stringify(rule) === JSON.stringify(this.#rule)
+        ? this.#all(`${sql} WHERE login.account = ? ORDER BY session.id DESC LIMIT ?`, account, limit)
+        : this.#all(`${sql} ORDER BY session.id DESC`)
+            .filter((row) => canonicalAccount(String(row['text']), rule) === account)
+            .slice(0, limit);
     return rows.map((row) => ({
       instance: String(row['instance']),
       pid: Number(row['pid']),

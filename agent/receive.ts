@@ -167,7 +167,7 @@ export class Receiver {
         : read.entries.map((entry) => entry.account).filter((account) => !this.#isContained(account, nowMs));
     const ids = this.#newest(accounts, maxOrderBytes - Buffer.byteLength(jws));
     const kick = read.kind === 'command' && read.act === 'kick' ? accounts : [];
-    const sessions = kick.flatMap((account) => this.#store.sessionsOf(account, maxCandidateSessions));
+    const sessions = kick.flatMap((account) => this.#store.sessionsOf(account, maxCandidateSessions, read.accountRule));
     return {
       id: read.jti,
       jws,

@@ -148,8 +148,8 @@ describe('shipping', () => {
 
   it('begins again at the last acknowledged pack when its cursor file is older', async () => {
     await writeFile(file, Array.from({ length: 300 }, (_, index) => accept(index, 'thief')).join(''));
-    await startShipper();
-    await until(() => packs().length === 1);
+    const counters = await startShipper();
+    await until(() => counters.get('packsSent') === 1);
     await stopNow();
     await appendFile(file, Array.from({ length: 300 }, (_, index) => accept(1_000 + index, 'thief')).join(''));
     await startShipper();
