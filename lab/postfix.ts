@@ -5,7 +5,6 @@ import { type ConfigInput, mainCf, masterCf, paths, smtpdConf } from './postfix-
 import { mustRun, run } from './run.ts';
 import { type LabRelay, openSession } from './smtp-client.ts';
 
-
 /**
  * Throwaway Postfix instances: a folder each, their own log, queue, logins and loopback address. Needs root and the
  * packages that {@link missing} names; needs no systemd, no syslogd, no DNS.
