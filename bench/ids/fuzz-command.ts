@@ -25,8 +25,8 @@ export async function fuzzIds(lines: number, seed: number): Promise<Faults> {
     const [, , queueId] = claim.split(' ');
     const isRight = claim.endsWith(' direct')
       ? fuzz.allowed.has(whose(claim))
-      : // What follows from an ID that was damaged is nobody's other mail.
-        derived.has(whose(claim)) || !known.has(queueId);
+      : // What follows from a damaged ID or name is nobody else's mail, and in nobody else's name.
+        derived.has(whose(claim)) || !known.has(queueId) || !fuzz.accounts.has(accountIn(claim));
     if (!isRight && faults.push(`no clean line says: ${claim}`) >= maxExamples) break;
   }
   return faults;
@@ -76,10 +76,13 @@ export async function fuzzEndless(megabytes: number): Promise<Faults> {
 const idsOfInput = ['ids', '--json', '--timezone', 'UTC', '-'];
 const scanOfInput = ['scan', '--json', '--timezone', 'UTC', '-'];
 
+function accountIn(claim: string): string {
+  return claim.split(' ').slice(3, -1).join(' ');
+}
+
 /** `queueId account`. */
 function whose(claim: string): string {
-  const [, , queueId, ...rest] = claim.split(' ');
-  return [queueId, ...rest.slice(0, -1)].join(' ');
+  return `${claim.split(' ')[2]} ${accountIn(claim)}`;
 }
 
 /** Exit code 1 tells of findings. */

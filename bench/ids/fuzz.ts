@@ -15,7 +15,8 @@ export class Fuzz {
   /** `queueId account` of every attribution that was allowed: `ids` may say no other. */
   readonly allowed = new Set<string>();
   readonly #corpus: readonly CleanLine[] = readCorpus();
-  readonly #accounts = new Set(
+  /** Of the clean lines. */
+  readonly accounts: ReadonlySet<string> = new Set(
     this.#corpus.flatMap(({ attributed }) => (attributed === undefined ? [] : [accountOf(attributed.login)])),
   );
   readonly #dice: Dice;
@@ -34,7 +35,7 @@ export class Fuzz {
         const found = attributedBy(bytes);
         if (found === undefined || accountOf(found.login) === '') continue;
         this.attributed += 1;
-        if (damaged.allows(found, this.#accounts)) this.allowed.add(`${found.queueId} ${accountOf(found.login)}`);
+        if (damaged.allows(found, this.accounts)) this.allowed.add(`${found.queueId} ${accountOf(found.login)}`);
         else if (this.framed.length < maxExamples)
           this.framed.push(`${JSON.stringify(found)} from ${JSON.stringify(bytes.slice(0, 2000))}`);
       }
