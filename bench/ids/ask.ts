@@ -27,6 +27,7 @@ export async function ask(args: readonly string[], input: Iterable<string | Uint
   child.stdin.on('error', () => {});
   for (const chunk of input) {
     if (!child.stdin.write(chunk)) await drained(child.stdin, ended);
+    if (child.exitCode !== null || child.signalCode !== null) break;
   }
   child.stdin.end();
   const code = await ended;
