@@ -21,9 +21,9 @@ function leftOutLines(modules: readonly TestModule[]): string[] {
   const suites = new Map<string, Set<string>>();
   for (const module of modules) {
     for (const test of module.children.allTests('skipped')) {
-      const [, name, reason] = /^(.*?) \(left out: (.*)\)/.exec(test.fullName) ?? [];
-      if (name === undefined || reason === undefined) continue;
-      suites.set(reason, (suites.get(reason) ?? new Set()).add(name.split(' > ').at(-1) ?? name));
+      const part = test.fullName.split(' > ').find((each) => each.includes(' (left out: ')) ?? '';
+      const [, name, reason] = /^(.*?) \(left out: (.*)\)$/.exec(part) ?? [];
+      if (name !== undefined && reason !== undefined) suites.set(reason, (suites.get(reason) ?? new Set()).add(name));
     }
   }
   return [...suites].map(([reason, names]) => `left out: ${[...names].join('; ')}: ${reason}`);
