@@ -1,6 +1,7 @@
 import { canonicalAccount } from '../../shared/account/account.ts';
 import { IdsEngine } from '../../shared/ids/engine.ts';
-import { Accounts, type IdRow, jsonLine, tsvHeader, tsvLine } from '../../shared/ids/row.ts';
+import { Accounts, type IdRow, jsonLine, tsvHeader } from '../../shared/ids/row.ts';
+import { TsvWriter } from '../../shared/ids/tsv.ts';
 import { usage } from '../failure.ts';
 import { feed } from './feed.ts';
 import { logFile } from './log-file.ts';
@@ -34,40 +35,42 @@ export async function ids(paths: readonly string[], command: IdsCommand): Promis
   const { queueIdsOnly = false, json = false } = command;
   const queueIds: string[] = [];
 
-  const isWanted = ({ relay, instance }: { readonly relay: string; readonly instance: string }): boolean =>
+  const isWantedPlace = (relay: string, instance: string): boolean =>
     (command.relay === undefined || relay === command.relay) &&
     (command.instance === undefined || instance === command.instance);
-  const print = (row: IdRow): void => {
-    if (!isWanted(row)) return;
+  const isWantedAccount = (account: string): boolean => wanted === undefined || account === wanted;
+  const write = (lines: Buffer): void => {
+    bar.clear();
+    output.write(lines);
+  };
+  const tsv = new TsvWriter({ accounts, isWantedAccount, isWantedPlace, write });
+  const others = (row: IdRow): void => {
     const account = accounts.of(row.login);
-    if (wanted !== undefined && account !== wanted) return;
+    if (!isWantedPlace(row.relay, row.instance) || !isWantedAccount(account)) return;
     if (queueIdsOnly) queueIds.push(row.queueId);
-    else output.line(json ? jsonLine(row, account) : tsvLine(row, account));
+    else tsv.line(jsonLine(row, account));
   };
   const engine = new IdsEngine({
     ownHost: ownNetworks(command.own),
     rows: command.stillQueued || queueIdsOnly ? 'open' : json ? 'ended' : 'known',
     outcomes: json && !queueIdsOnly,
     spill,
-    row: print,
+    sink: json || queueIdsOnly ? { row: others } : tsv,
   });
-  const flush = async (): Promise<void> => {
-    bar.clear();
-    await output.flush();
-  };
 
-  if (!json && !queueIdsOnly) output.line(tsvHeader);
+  if (!json && !queueIdsOnly) tsv.line(tsvHeader);
   try {
     await feed(files, engine, {
       zone: command.timezone,
       year: command.year,
       between(progress) {
         bar.show(progress);
-        return output.full ? flush() : undefined;
+        return output.isBlocked ? output.drained() : undefined;
       },
       idle() {
         engine.flush();
-        return flush();
+        tsv.flush();
+        return output.drained();
       },
     });
     engine.end();
@@ -76,14 +79,13 @@ export async function ids(paths: readonly string[], command: IdsCommand): Promis
     bar.clear();
   }
   if (queueIdsOnly) {
-    const places = engine.places.filter(
-      ({ used, relay, instance }) => used && isWanted({ relay: relay.name, instance }),
-    );
+    const places = engine.places.filter(({ used, relay, instance }) => used && isWantedPlace(relay.name, instance));
     if (places.length > 1) {
       const names = places.map(({ relay, instance }) => `${relay.name} ${instance}`);
       throw usage(`IDs of ${places.length} places (${names.join(', ')}): choose one with --relay and --instance`);
     }
-    for (const queueId of queueIds) output.line(queueId);
+    for (const queueId of queueIds) tsv.line(queueId);
   }
-  await flush();
+  tsv.flush();
+  await output.drained();
 }

@@ -1,26 +1,20 @@
-const flushChars = 1 << 16;
-
-/** Lines to standard output, in large pieces, no faster than it takes them. */
+/** Bytes to standard output, no faster than it takes them. */
 export class Output {
-  #pending: string[] = [];
-  #chars = 0;
+  #blocked = false;
 
-  line(text: string): void {
-    this.#pending.push(text);
-    this.#chars += text.length + 1;
+  /** Takes bytes that may be changed afterwards. */
+  write(bytes: Buffer): void {
+    if (!process.stdout.write(Buffer.from(bytes))) this.#blocked = true;
   }
 
-  /** Whether it is worth writing now. */
-  get full(): boolean {
-    return this.#chars >= flushChars;
+  /** Whether to wait before more is written. */
+  get isBlocked(): boolean {
+    return this.#blocked;
   }
 
-  async flush(): Promise<void> {
-    if (this.#pending.length === 0) return;
-    const text = `${this.#pending.join('\n')}\n`;
-    this.#pending = [];
-    this.#chars = 0;
-    if (!process.stdout.write(text))
-      await new Promise<void>((resolve) => process.stdout.once('drain', () => resolve()));
+  async drained(): Promise<void> {
+    if (!this.#blocked) return;
+    if (process.stdout.writableNeedDrain) await new Promise((resolve) => process.stdout.once('drain', resolve));
+    this.#blocked = false;
   }
 }

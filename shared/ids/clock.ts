@@ -1,10 +1,12 @@
 import { parseLine } from '../parse/line.ts';
 import type { TimeContext } from '../parse/record.ts';
 import { endOfStamp, stampMicros } from '../parse/stamp.ts';
+import { type Chunk, chunkOf, copyBytes, indexOfByte, isSame } from './words.ts';
 
 const dayMicros = 86_400_000_000;
 const colon = 58;
 const blank = 32;
+const point = 46;
 
 /**
  * Reads time stamps from bytes, for one log. `shared/parse` reads each minute once; within the minute only the seconds
@@ -15,11 +17,11 @@ export class LogClock {
   readonly #zone: string;
   #context: TimeContext;
   /** The minute's text as read last: `Nov 24 10:13:` or `2026-11-24T10:13:`. */
-  readonly #minute = new Uint8Array(17);
+  readonly #minute = new DataView(new ArrayBuffer(20));
   #minuteLength = 0;
   #minuteMicros = 0;
   /** What follows seconds and fraction in that stamp: `Z`, `+01:00` or nothing. */
-  readonly #offset = new Uint8Array(6);
+  readonly #offset = new DataView(new ArrayBuffer(8));
   #offsetLength = 0;
   /** Line time, to the minute. */
   nowMicros: number;
@@ -42,73 +44,63 @@ export class LogClock {
    * The instant of the stamp at `at`, if it is in one of the two usual forms and a blank follows it within `limit`;
    * else -1: ask `parseLine`.
    */
-  read(bytes: Buffer, at: number, limit: number): number {
-    const first = bytes[at] ?? 0;
-    return first >= 48 && first <= 57 ? this.#rfc3339(bytes, at, limit) : this.#rfc3164(bytes, at, limit);
+  read(chunk: Chunk, at: number, limit: number): number {
+    if (at + 20 > limit) return -1;
+    const first = chunk.view.getUint8(at);
+    return first >= 48 && first <= 57 ? this.#rfc3339(chunk, at, limit) : this.#rfc3164(chunk, at);
   }
 
   /** The instant of the whole line in `[from, end)`, whatever its form; `undefined` if it has none. */
   timeOf(bytes: Buffer, from: number, end: number): number | undefined {
-    const plain = this.read(bytes, from, end);
+    const plain = this.read(chunkOf(bytes), from, end);
     if (plain >= 0) return plain;
     const parsed = parseLine(bytes.toString('utf8', from, end), this.#context);
     return 'ok' in parsed ? parsed.ok.atMicros : undefined;
   }
 
-  #rfc3164(bytes: Buffer, at: number, limit: number): number {
-    if (at + 16 > limit || bytes[at + 15] !== blank) return -1;
-    const tens = (bytes[at + 13] ?? 0) - 48;
-    const ones = (bytes[at + 14] ?? 0) - 48;
-    if (tens < 0 || tens > 5 || ones < 0 || ones > 9) return -1;
+  #rfc3164({ bytes, view }: Chunk, at: number): number {
+    const tens = view.getUint8(at + 13) - 48;
+    const ones = view.getUint8(at + 14) - 48;
+    if (view.getUint8(at + 15) !== blank || tens < 0 || tens > 5 || ones < 0 || ones > 9) return -1;
     const micros = (tens * 10 + ones) * 1_000_000;
-    if (!this.#isMinute(bytes, at, 13) && !this.#learn(bytes, at, at + 15, 13, micros)) return -1;
+    const isKnown = this.#minuteLength === 13 && isSame(view, at, at + 13, this.#minute, 0);
+    if (!isKnown && !this.#learn(bytes, at, at + 15, 13, micros)) return -1;
     this.end = at + 15;
     return this.#minuteMicros + micros;
   }
 
-  #rfc3339(bytes: Buffer, at: number, limit: number): number {
-    if (at + 20 > limit) return -1;
-    const tens = (bytes[at + 17] ?? 0) - 48;
-    const ones = (bytes[at + 18] ?? 0) - 48;
+  #rfc3339({ bytes, view }: Chunk, at: number, limit: number): number {
+    const tens = view.getUint8(at + 17) - 48;
+    const ones = view.getUint8(at + 18) - 48;
     if (tens < 0 || tens > 5 || ones < 0 || ones > 9) return -1;
     let micros = (tens * 10 + ones) * 1_000_000;
-    let end = at + 19;
-    if (bytes[end] === 46) {
-      end += 1;
+    const end = indexOfByte(view, blank, at + 19, Math.min(limit, at + 33));
+    if (end >= limit || end === at + 33) return -1;
+    let offsetFrom = at + 19;
+    if (view.getUint8(offsetFrom) === point) {
       let unit = 100_000;
-      for (let code = bytes[end] ?? 0; code >= 48 && code <= 57; code = bytes[end] ?? 0) {
-        micros += (code - 48) * unit;
+      for (offsetFrom += 1; offsetFrom < end; offsetFrom++) {
+        const digit = view.getUint8(offsetFrom) - 48;
+        if (digit < 0 || digit > 9) break;
+        micros += digit * unit;
         // Beyond microseconds: another form.
         if (unit < 1) return -1;
         unit = unit === 1 ? 0 : unit / 10;
-        end += 1;
       }
     }
-    const offsetFrom = end;
-    while (end < limit && end - offsetFrom < 7 && bytes[end] !== blank) end += 1;
-    if (bytes[end] !== blank || end >= limit || end - offsetFrom > 6) return -1;
-    if (!this.#isMinute(bytes, at, 17) || !this.#isOffset(bytes, offsetFrom, end)) {
+    if (end - offsetFrom > 6) return -1;
+    const isKnown =
+      this.#minuteLength === 17 &&
+      this.#offsetLength === end - offsetFrom &&
+      isSame(view, at, at + 17, this.#minute, 0) &&
+      isSame(view, offsetFrom, end, this.#offset, 0);
+    if (!isKnown) {
       if (!this.#learn(bytes, at, end, 17, micros)) return -1;
       this.#offsetLength = end - offsetFrom;
-      for (let index = 0; index < this.#offsetLength; index++) this.#offset[index] = bytes[offsetFrom + index] ?? 0;
+      copyBytes(view, offsetFrom, end, this.#offset, 0);
     }
     this.end = end;
     return this.#minuteMicros + micros;
-  }
-
-  #isMinute(bytes: Buffer, at: number, length: number): boolean {
-    if (this.#minuteLength !== length) return false;
-    const minute = this.#minute;
-    // From the end, where times differ.
-    for (let index = length - 1; index >= 0; index--) if (minute[index] !== bytes[at + index]) return false;
-    return true;
-  }
-
-  #isOffset(bytes: Buffer, from: number, end: number): boolean {
-    if (this.#offsetLength !== end - from) return false;
-    for (let index = 0; index < this.#offsetLength; index++)
-      if (this.#offset[index] !== bytes[from + index]) return false;
-    return true;
   }
 
   /**
@@ -117,14 +109,14 @@ export class LogClock {
    */
   #learn(bytes: Buffer, at: number, end: number, length: number, micros: number): boolean {
     if (bytes[at + length - 1] !== colon) return false;
-    const text = bytes.toString('latin1', at, end);
-    if (endOfStamp(text, 0) !== text.length) return false;
-    const instant = stampMicros(text, 0, text.length, this.#context);
+    const stamp = bytes.toString('latin1', at, end);
+    if (endOfStamp(stamp, 0) !== stamp.length) return false;
+    const instant = stampMicros(stamp, 0, stamp.length, this.#context);
     if (typeof instant === 'string') return false;
     this.saw(instant);
     this.#minuteMicros = instant - micros;
     this.#minuteLength = length;
-    for (let index = 0; index < length; index++) this.#minute[index] = bytes[at + index] ?? 0;
+    copyBytes(chunkOf(bytes).view, at, at + length, this.#minute, 0);
     return true;
   }
 

@@ -1,28 +1,23 @@
 import { attribute, type OwnHost } from '../correlate/links.ts';
 import { isMessage, livesOf, type Message } from '../correlate/lives.ts';
-import { ownedOf } from './links.ts';
-import { type IdRow, rowOf } from './row.ts';
-import type { Trace } from './trace.ts';
+import type { RowSink } from './printer.ts';
+import type { RememberedTrace } from './remembered.ts';
+import { rowOf } from './row.ts';
+import { isPrinted, ownedOf } from './same-life.ts';
 
 interface Ending {
   readonly ownHost: OwnHost;
   readonly rows: 'known' | 'ended' | 'open';
   readonly outcomes: boolean;
-  readonly row: (row: IdRow) => void;
+  readonly sink: RowSink;
 }
 
 /**
  * At the end of input: the union of all that is still in question and of all that it asks for, judged by the core at
  * once. Rows come in the order of acceptance, and none that is out already.
  */
-export function decideAll(questions: Iterable<Trace>, { ownHost, rows, outcomes, row }: Ending): void {
-  const union = new Map<string, Trace[]>();
-  for (const trace of questions) {
-    const key = `${trace.place.number} ${trace.queueId}`;
-    const known = union.get(key);
-    if (known === undefined) union.set(key, [trace]);
-    else known.push(trace);
-  }
+export function decideAll(questions: readonly RememberedTrace[], { ownHost, rows, outcomes, sink }: Ending): void {
+  const union = Map.groupBy(questions, ({ place, queueId }) => `${place.number} ${queueId}`);
   const messages: Message[] = [];
   const known = new Map<Message, string | undefined>();
   const printed = new Set<Message>();
@@ -41,22 +36,14 @@ export function decideAll(questions: Iterable<Trace>, { ownHost, rows, outcomes,
     .filter(({ message }) => rows !== 'open' || message.removedAtMicros === undefined)
     .sort((a, b) => a.message.acceptedAtMicros - b.message.acceptedAtMicros)
     .forEach(({ message, login }) => {
-      row(rowOf(message, login, outcomes));
+      sink.row(rowOf(message, login, outcomes));
     });
 }
 
-function livesOfAll(traces: readonly Trace[]): Message[] {
-  const [first, ...others] = traces;
+function livesOfAll(traces: readonly RememberedTrace[]): Message[] {
+  const [first] = traces;
   if (first === undefined) return [];
-  if (others.length === 0) return first.lives();
   const { place, queueId } = first;
-  const facts = traces.flatMap((trace) => trace.facts());
+  const facts = traces.flatMap((trace) => trace.facts);
   return livesOf(place.relay.name, { instance: place.instance, queueId, facts });
-}
-
-const sameLifeMicros = 1_000_000;
-
-/** Whether the row of a life is out: `printed` are the starts of those that are. */
-export function isPrinted(printed: readonly number[] | undefined, life: Message): boolean {
-  return printed?.some((start) => Math.abs(start - life.acceptedAtMicros) <= sameLifeMicros) ?? false;
 }

@@ -8,8 +8,8 @@ import { LogClock } from './clock.ts';
 import { IdsEngine, type IdsOptions } from './engine.ts';
 import { disordered, log, written } from './log.fixture.ts';
 import { type IdRow, rowOf, tsvLine } from './row.ts';
-import { hashOfText } from './texts.ts';
-import { hashText } from './trace.ts';
+import { hashText } from './traces.ts';
+import { hashOfText } from './words.ts';
 
 const own = ownHosts(new Map([['10.0.0.2', 'mx2']]));
 const nearMicros = Date.UTC(2026, 10, 24) * 1000;
@@ -34,8 +34,8 @@ function byEngine(chunks: readonly Buffer[], options: Partial<IdsOptions> = {}):
   const rows: IdRow[] = [];
   const blocks: Buffer[] = [];
   const spill = { write: (block: Uint8Array) => void blocks.push(Buffer.from(block)), blocks: () => blocks };
-  const row = (each: IdRow): void => void rows.push(each);
-  const engine = new IdsEngine({ ownHost: own, rows: 'known', outcomes: false, spill, row, ...options });
+  const sink = { row: (each: IdRow): void => void rows.push(each) };
+  const engine = new IdsEngine({ ownHost: own, rows: 'known', outcomes: false, spill, sink, ...options });
   const clock = new LogClock('UTC', nearMicros);
   let rest: Buffer = Buffer.alloc(0);
   for (const chunk of chunks) {

@@ -1,19 +1,19 @@
 import { factOf } from '../correlate/collect.ts';
 import type { Fact } from '../correlate/facts.ts';
 import type { OwnHost } from '../correlate/links.ts';
-import { isMessage, type Message } from '../correlate/lives.ts';
-import { isQueueId } from '../parse/queue-id.ts';
 import type { LogRecord } from '../parse/record.ts';
 import type { LogClock } from './clock.ts';
-import { decideAll, isPrinted } from './ending.ts';
+import { at, flag } from './columns.ts';
+import { decideAll } from './ending.ts';
 import { type IdAt, type LaneSink, Lanes } from './lanes.ts';
-import { Links, ownedOf } from './links.ts';
+import { Links } from './links.ts';
+import { OwnAddresses } from './own-addresses.ts';
 import { type Place, Places, type Relay } from './place.ts';
-import { addFact, Remembered, relayHash, type Spill } from './remembered.ts';
-import { type IdRow, rowOf } from './row.ts';
-import { keyOf, TraceTable } from './table.ts';
-import { hashOfText } from './texts.ts';
-import { hashText, Trace } from './trace.ts';
+import { isIdAt } from './plain-id.ts';
+import { Printer, type RowSink, type RowsWhen } from './printer.ts';
+import { Remembered, relayHash, relayHashOf, type Spill } from './remembered.ts';
+import { hashText, Traces } from './traces.ts';
+import { type Chunk, chunkOf, hashOfText } from './words.ts';
 
 const minuteMicros = 60_000_000;
 /** Lines may stand this much out of order, in log time: then what is settled is what the core would say at the end. */
@@ -25,21 +25,17 @@ const restartMicros = 30 * minuteMicros;
 /** And one that jumps ahead further is not believed at once. */
 const strayMicros = 24 * 60 * minuteMicros;
 const manyStrays = 20;
-const none: readonly number[] = [];
 /** Beyond these, the oldest leave memory early. */
 const maxTraces = 80_000;
+const none: readonly number[] = [];
 
 export interface IdsOptions {
   readonly ownHost: OwnHost;
-  /**
-   * When a life's row comes: once it is known to be a message; at its end (what has no end: at the end of input); or at
-   * the end of input and only if it has no end.
-   */
-  readonly rows: 'known' | 'ended' | 'open';
+  readonly rows: RowsWhen;
   /** Rows count outcomes. */
   readonly outcomes: boolean;
   readonly spill: Spill;
-  readonly row: (row: IdRow) => void;
+  readonly sink: RowSink;
 }
 
 /**
@@ -57,20 +53,22 @@ export interface IdsOptions {
 export class IdsEngine implements LaneSink {
   readonly #options: IdsOptions;
   readonly #places = new Places();
-  readonly #table = new TraceTable();
+  readonly #traces = new Traces(maxTraces);
   readonly #lanes: Lanes;
   readonly #links: Links;
   readonly #remembered: Remembered;
-  /** Whether an address as seen from a relay is ours. */
-  readonly #own = new Map<string, boolean>();
+  readonly #printer: Printer;
+  readonly #own: OwnAddresses;
 
   constructor(options: IdsOptions) {
     this.#options = options;
+    this.#own = new OwnAddresses(options.ownHost);
     this.#lanes = new Lanes(this, this.#places, options.outcomes);
-    this.#remembered = new Remembered(options.spill);
-    this.#links = new Links(this.#table, this.#places, options.ownHost, (relayName, queueId) =>
+    this.#remembered = new Remembered(options.spill, this.#traces);
+    this.#links = new Links(this.#traces, this.#places, options.ownHost, (relayName, queueId) =>
       this.#remembered.has(relayHash(this.#places.relay(relayName).number, queueId)),
     );
+    this.#printer = new Printer(this.#traces, this.#remembered, options);
   }
 
   /** Relays and instances met so far. */
@@ -82,7 +80,6 @@ export class IdsEngine implements LaneSink {
   read(bytes: Buffer, from: number, end: number, clock: LogClock, untilMicros: number): number {
     const next = this.#lanes.read(bytes, from, end, clock, untilMicros);
     for (const relay of this.#places.relays.values()) this.#advance(relay, relay.watermark);
-    if (this.#table.size > maxTraces) this.#relieve();
     return next;
   }
 
@@ -96,98 +93,106 @@ export class IdsEngine implements LaneSink {
     const relays = [...this.#places.relays.values()];
     // Links go from relay to relay: none leaves memory before all are decided.
     for (const relay of relays) this.#settleDue(relay, Number.POSITIVE_INFINITY);
-    for (const relay of relays) this.#links.decide(relay, Number.POSITIVE_INFINITY, (child) => this.#show(child));
+    for (const relay of relays)
+      this.#links.decide(relay, Number.POSITIVE_INFINITY, (child) => this.#printer.show(child));
     for (const relay of relays) this.#retireAll(relay);
     decideAll(this.#remembered.read(this.#places), this.#options);
   }
 
-  accepted(bytes: Buffer, id: IdAt, atMicros: number, client: string, login: string | undefined): void {
-    this.#passed(id.place.relay, atMicros);
-    const trace = this.#traceAt(bytes, id, atMicros);
-    if (trace === undefined) return;
-    trace.addAccepted(atMicros, client, login, undefined);
-    if (trace.settled || trace.long) this.#show(trace);
-  }
-
-  messageId(bytes: Buffer, id: IdAt, atMicros: number, hash: number): void {
-    this.#passed(id.place.relay, atMicros);
-    this.#traceAt(bytes, id, atMicros)?.addMessageId(atMicros, hash);
-  }
-
-  queued(bytes: Buffer, id: IdAt, atMicros: number, senderFrom: number, senderEnd: number): void {
-    this.#passed(id.place.relay, atMicros);
-    const trace = this.#traceAt(bytes, id, atMicros);
-    if (trace === undefined) return;
-    trace.addQueued(atMicros, bytes.toString('utf8', senderFrom, senderEnd));
-    if (trace.settled || trace.long) this.#show(trace);
-  }
-
-  removed(bytes: Buffer, id: IdAt, atMicros: number): void {
-    this.#passed(id.place.relay, atMicros);
-    this.#traceAt(bytes, id, atMicros)?.addEnded(atMicros);
-  }
-
-  delivered(bytes: Buffer, id: IdAt, atMicros: number): boolean {
-    const trace = this.#table.find(bytes, id.from, id.end, id.hash, id.place);
-    if (trace === undefined || trace.queuedAt < 0) return false;
-    trace.addTried(atMicros);
+  accepted(
+    chunk: Chunk,
+    id: IdAt,
+    atMicros: number,
+    clientFrom: number,
+    clientEnd: number,
+    loginFrom: number,
+    loginEnd: number,
+  ): boolean {
+    const slot = this.#slotAt(chunk, id, atMicros);
+    if (slot < 0) return false;
+    this.#traces.addAccepted(slot, atMicros, chunk, clientFrom, clientEnd, loginFrom, loginEnd);
+    if (this.#traces.columns.is(slot, flag.settled | flag.long)) this.#printer.show(slot);
     return true;
   }
 
-  isOwn(address: string, place: Place): boolean {
-    const key = `${place.relay.name} ${address}`;
-    let own = this.#own.get(key);
-    if (own === undefined) {
-      own = this.#options.ownHost(address, place.relay.name) !== undefined;
-      if (this.#own.size > 10_000) this.#own.clear();
-      this.#own.set(key, own);
-    }
-    return own;
+  messageId(chunk: Chunk, id: IdAt, atMicros: number, hash: number): boolean {
+    const slot = this.#slotAt(chunk, id, atMicros);
+    if (slot < 0) return false;
+    this.#traces.addMessageId(slot, atMicros, hash);
+    return true;
+  }
+
+  queued(chunk: Chunk, id: IdAt, atMicros: number, senderFrom: number, senderEnd: number): boolean {
+    const slot = this.#slotAt(chunk, id, atMicros);
+    if (slot < 0) return false;
+    this.#traces.addQueued(slot, atMicros, chunk, senderFrom, senderEnd);
+    if (this.#traces.columns.is(slot, flag.settled | flag.long)) this.#printer.show(slot);
+    return true;
+  }
+
+  removed(chunk: Chunk, id: IdAt, atMicros: number): boolean {
+    const slot = this.#slotAt(chunk, id, atMicros);
+    if (slot < 0) return false;
+    this.#traces.addEnded(slot, atMicros);
+    return true;
+  }
+
+  delivered(chunk: Chunk, id: IdAt, atMicros: number): boolean {
+    const slot = this.#traces.columns.find(chunk.view, id.from, id.end, id.hash, id.place);
+    if (slot < 0 || this.#traces.columns.time(slot, at.queued) < 0) return false;
+    this.#traces.addTried(slot, atMicros);
+    return true;
+  }
+
+  isOwn(chunk: Chunk, from: number, end: number, place: Place): boolean {
+    return this.#own.isOwn(chunk, from, end, place.relay);
   }
 
   parsed(record: LogRecord): void {
-    const stated = factOf(record, (text) => hashText(hashOfText(text)));
+    const stated = factOf(record, (messageId) => hashText(hashOfText(messageId)));
     if (stated === undefined) return;
     const { queueId, fact } = stated;
+    const chunk = chunkOf(Buffer.from(queueId));
     const place = this.#places.at(record.host, record.instance);
-    this.#passed(place.relay, fact.atMicros);
-    const trace = this.#table.findText(queueId, place) ?? this.#create(place, queueId, fact.atMicros);
-    this.#add(trace, fact);
-    if (trace.settled || trace.long) this.#show(trace);
+    const id = { place, from: 0, end: chunk.bytes.length, hash: hashOfText(queueId) };
+    const slot = this.#slotAt(chunk, id, fact.atMicros);
+    if (slot < 0) return;
+    this.#add(slot, fact);
+    if (this.#traces.columns.is(slot, flag.settled | flag.long)) this.#printer.show(slot);
   }
 
-  #add(trace: Trace, fact: Fact): void {
+  #add(slot: number, fact: Fact): void {
     const dueAtMicros = fact.atMicros + settleMicros;
     if (fact.kind === 'outcome') {
       const { child } = fact;
-      const linked = child !== undefined && this.isOwn(child.address, trace.place);
-      if (linked) this.#links.claimedChild(trace, child, dueAtMicros);
-      if (linked || this.#options.outcomes) trace.addOutcome(fact);
-      else trace.addTried(fact.atMicros);
+      const here = this.#traces.columns.placeOf(slot).relay.name;
+      const linked = child !== undefined && this.#options.ownHost(child.address, here) !== undefined;
+      if (linked || this.#options.outcomes) this.#traces.addOutcome(slot, fact);
+      else this.#traces.addTried(slot, fact.atMicros);
+      if (linked) this.#links.claimedChild(slot, child, dueAtMicros);
       return;
     }
-    addFact(trace, fact);
+    this.#traces.add(slot, fact);
     if (fact.kind === 'accepted' && fact.login === undefined && fact.origQueueId !== undefined)
-      this.#links.claimedParent(trace, fact.origQueueId, fact.client, dueAtMicros);
+      this.#links.claimedParent(slot, fact.origQueueId, fact.client, dueAtMicros);
     if (fact.kind === 'picked' && fact.origId !== undefined)
-      this.#links.claimedParent(trace, fact.origId, undefined, dueAtMicros);
+      this.#links.claimedParent(slot, fact.origId, undefined, dueAtMicros);
   }
 
-  #traceAt(bytes: Buffer, id: IdAt, atMicros: number): Trace | undefined {
-    const known = this.#table.find(bytes, id.from, id.end, id.hash, id.place);
-    if (known !== undefined) return known;
-    const queueId = bytes.toString('latin1', id.from, id.end);
-    return isQueueId(queueId) ? this.#create(id.place, queueId, atMicros, keyOf(id.hash, id.place)) : undefined;
-  }
-
-  #create(place: Place, queueId: string, atMicros: number, hash?: number): Trace {
-    const trace = new Trace(place, queueId, hash ?? this.#table.keyOf(queueId, place), atMicros);
-    const { relay } = place;
-    trace.late = atMicros + restartMicros < relay.newest;
+  /** The slot of an ID, a new one if need be; moves log time on. -1 for what is no queue ID. */
+  #slotAt(chunk: Chunk, id: IdAt, atMicros: number): number {
+    const { place } = id;
+    this.#passed(place.relay, atMicros);
+    const known = this.#traces.columns.find(chunk.view, id.from, id.end, id.hash, place);
+    if (known >= 0) return known;
+    if (!isIdAt(chunk, id.from, id.end)) return -1;
+    const { columns } = this.#traces;
+    if (columns.size >= columns.capacity) this.#relieve();
+    const slot = columns.create(chunk.view, id.from, id.end, id.hash, place, atMicros);
+    if (atMicros + restartMicros < place.relay.newest) columns.mark(slot, flag.late);
     place.used = true;
-    this.#table.add(trace);
-    relay.fresh.push(trace);
-    return trace;
+    place.relay.fresh.push(slot);
+    return slot;
   }
 
   /** Moves a relay's log time on. */
@@ -201,80 +206,83 @@ export class IdsEngine implements LaneSink {
     relay.strays += 1;
     if (relay.strays < manyStrays) return;
     relay.strays = 0;
-    if (ahead < 0) {
-      relay.newest = Math.max(relay.newest, relay.watermark);
-      this.#settleDue(relay, Number.POSITIVE_INFINITY);
-      this.#retireAll(relay);
-    }
+    relay.newest = Math.max(relay.newest, relay.watermark);
+    if (ahead < 0) this.#retireAll(relay);
     relay.watermark = atMicros;
   }
 
   /** Does what is due on a relay when its log time is `now`. */
   #advance(relay: Relay, now: number): void {
+    const { columns } = this.#traces;
     this.#settleDue(relay, now);
-    this.#links.decide(relay, now, (child) => this.#show(child));
-    for (let trace = relay.settled.first(); trace !== undefined; trace = relay.settled.first()) {
-      if (trace.lastAt + keepMicros > now) break;
+    this.#links.decide(relay, now, (child) => this.#printer.show(child));
+    for (let slot = relay.settled.first(); slot !== undefined; slot = relay.settled.first()) {
+      if (columns.time(slot, at.last) + keepMicros > now) break;
       relay.settled.shift();
-      if (trace.endedAt < 0 && trace.queuedAt >= 0 && this.#table.size < maxTraces / 2) relay.open.push(trace);
-      else this.#retire(trace);
+      const isOpen = columns.time(slot, at.ended) < 0 && columns.time(slot, at.queued) >= 0;
+      if (isOpen && relay.open.size < columns.capacity / 2) relay.open.push(slot);
+      else this.#retire(slot);
     }
   }
 
   #settleDue(relay: Relay, now: number): void {
-    for (let trace = relay.fresh.first(); trace !== undefined; trace = relay.fresh.first()) {
-      if ((trace.startAt < 0 ? trace.lastAt : trace.startAt) + settleMicros > now) break;
+    const { columns } = this.#traces;
+    for (let slot = relay.fresh.first(); slot !== undefined; slot = relay.fresh.first()) {
+      const start = columns.time(slot, at.start);
+      if ((start < 0 ? columns.time(slot, at.last) : start) + settleMicros > now) break;
       relay.fresh.shift();
-      this.#settle(trace);
+      this.#settle(slot);
     }
   }
 
-  #settle(trace: Trace): void {
-    trace.settled = true;
-    trace.place.relay.settled.push(trace);
-    this.#show(trace);
+  #settle(slot: number): void {
+    const { columns } = this.#traces;
+    columns.mark(slot, flag.settled);
+    columns.placeOf(slot).relay.settled.push(slot);
+    this.#printer.show(slot);
   }
 
   /** Gives memory back: first what is done, then what waits, then what is new. */
   #relieve(): void {
+    const enough = this.#traces.columns.capacity * 0.75;
     for (const relay of this.#places.relays.values()) {
-      const enough = (): boolean => this.#table.size <= maxTraces * 0.75;
-      while (!enough() && relay.settled.size > 0) this.#retire(relay.settled.shift());
-      while (!enough() && relay.open.size > 0) this.#retire(relay.open.shift());
-      while (!enough() && relay.fresh.size > 0) {
-        const trace = relay.fresh.shift();
-        if (trace !== undefined) this.#settle(trace);
-        this.#retire(relay.settled.shift());
+      const { settled, open, fresh } = relay;
+      while (this.#traces.columns.size > enough && settled.size > 0) this.#retire(settled.shift());
+      while (this.#traces.columns.size > enough && open.size > 0) this.#retire(open.shift());
+      while (this.#traces.columns.size > enough && fresh.size > 0) {
+        const slot = fresh.shift();
+        if (slot !== undefined) this.#settle(slot);
+        this.#retire(settled.shift());
       }
     }
   }
 
   #retireAll(relay: Relay): void {
     this.#advance(relay, Number.POSITIVE_INFINITY);
-    for (let trace = relay.open.shift(); trace !== undefined; trace = relay.open.shift()) this.#retire(trace);
+    for (let slot = relay.open.shift(); slot !== undefined; slot = relay.open.shift()) this.#retire(slot);
   }
 
   /** Out of memory, to be remembered. */
-  #retire(trace: Trace | undefined): void {
-    if (trace === undefined || trace.gone) return;
-    if (this.#options.rows === 'ended') this.#showEnded(trace);
-    this.#links.forget(trace);
-    this.#table.remove(trace);
-    trace.gone = true;
-    const hash = relayHash(trace.place.relay.number, trace.queueId);
-    this.#remembered.add(trace, hash, this.#linksOf(trace), this.#isQuestion(trace, hash));
+  #retire(slot: number | undefined): void {
+    if (slot === undefined) return;
+    const { columns } = this.#traces;
+    this.#printer.showEnded(slot);
+    this.#links.forget(slot);
+    const hash = relayHashOf(columns.placeOf(slot).relay.number, columns.idHashOf(slot));
+    this.#remembered.add(slot, hash, this.#linksOf(slot), this.#isQuestion(slot, hash));
+    columns.remove(slot);
   }
 
   /** Hashes of the IDs that a trace claims to be linked to. */
-  #linksOf(trace: Trace): readonly number[] {
-    if (trace.outcomes === undefined && trace.origQueueId === undefined && !trace.odd) return none;
-    const here = trace.place.relay.name;
+  #linksOf(slot: number): readonly number[] {
+    if (this.#traces.columns.side(slot) === undefined) return none;
+    const here = this.#traces.columns.placeOf(slot).relay.name;
     const links: number[] = [];
     const link = (relayName: string | undefined, queueId: string | undefined): void => {
       if (relayName === undefined || queueId === undefined) return;
       links.push(relayHash(this.#places.relay(relayName).number, queueId));
     };
-    for (const { outcomes, origId, origQueueId, client } of trace.lives()) {
+    for (const { outcomes, origId, origQueueId, client } of this.#traces.lives(slot)) {
       for (const { child } of outcomes) {
         if (child !== undefined) link(this.#options.ownHost(child.address, here), child.queueId);
       }
@@ -285,73 +293,11 @@ export class IdsEngine implements LaneSink {
   }
 
   /** Whether a trace has to be looked at again at the end. */
-  #isQuestion(trace: Trace, hash: number): boolean {
-    if (trace.openClaims > 0) return true;
-    // Lines without the acceptance that they belong to; or a second look at what was seen.
-    const headless = trace.startAt < 0 && !(trace.more?.some((fact) => fact.kind === 'picked') ?? false);
-    return headless || (trace.late && this.#remembered.has(hash)) || this.#unshown(trace);
+  #isQuestion(slot: number, hash: number): boolean {
+    const { columns } = this.#traces;
+    if ((columns.side(slot)?.openClaims ?? 0) > 0) return true;
+    // Lines without the start that they belong to; or a second look at what was seen.
+    if (!this.#traces.hasStart(slot) || (columns.is(slot, flag.late) && this.#remembered.has(hash))) return true;
+    return this.#printer.isDue(slot);
   }
-
-  /** Whether a row of this trace may still be due. */
-  #unshown(trace: Trace): boolean {
-    if (!trace.named && trace.owned === undefined) return false;
-    const { rows } = this.#options;
-    if (trace.simple) return trace.printed === undefined && !(rows === 'open' && trace.endedAt >= 0);
-    return trace
-      .lives()
-      .some(
-        (life) =>
-          loginOf(trace, life) !== undefined &&
-          !isPrinted(trace.printed, life) &&
-          !(rows === 'open' && life.removedAtMicros !== undefined),
-      );
-  }
-
-  /** Prints the rows of a trace that are certain by now. */
-  #show(trace: Trace): void {
-    if (this.#options.rows !== 'known' || (trace.login === undefined && trace.owned === undefined && !trace.named))
-      return;
-    if (trace.late && this.#remembered.has(relayHash(trace.place.relay.number, trace.queueId))) return;
-    if (trace.simple) {
-      if (trace.printed !== undefined || !trace.exists) return;
-      // A hold is logged before qmgr has told the sender.
-      if (trace.queuedAt < 0 && !trace.settled) return;
-      const owner = trace.owned?.[0]?.login;
-      const login = trace.login ?? owner;
-      if (login === undefined) return;
-      const { place, queueId, sender, client, beginning } = trace;
-      trace.printed = [beginning];
-      this.#options.row({
-        relay: place.relay.name,
-        instance: place.instance,
-        queueId,
-        login,
-        acceptedAtMicros: beginning,
-        attribution: trace.login === undefined ? 'derived' : 'direct',
-        sender,
-        client,
-      });
-      return;
-    }
-    if (trace.settled) for (const life of trace.lives()) this.#showLife(trace, life);
-  }
-
-  /** Prints the lives that are over, with their outcomes. */
-  #showEnded(trace: Trace): void {
-    if (!trace.named && trace.owned === undefined) return;
-    if (trace.late && this.#remembered.has(relayHash(trace.place.relay.number, trace.queueId))) return;
-    for (const life of trace.lives()) if (life.removedAtMicros !== undefined) this.#showLife(trace, life);
-  }
-
-  #showLife(trace: Trace, life: Message): void {
-    const login = loginOf(trace, life);
-    if (login === undefined || !isMessage(life) || isPrinted(trace.printed, life)) return;
-    trace.printed ??= [];
-    trace.printed.push(life.acceptedAtMicros);
-    this.#options.row(rowOf(life, login, this.#options.outcomes));
-  }
-}
-
-function loginOf(trace: Trace, life: Message): string | undefined {
-  return life.login ?? ownedOf(trace.owned, life)?.login;
 }

@@ -1,59 +1,84 @@
 import { parseLine } from '../parse/line.ts';
-import type { LogRecord, Parsed } from '../parse/record.ts';
+import type { LogRecord } from '../parse/record.ts';
 import type { LogClock } from './clock.ts';
-import { type Origin, Origins, originStep } from './origin.ts';
+import { type Origin, Origins } from './origin.ts';
 import { type Place, type Places, Relay } from './place.ts';
-import { idHashStep } from './table.ts';
-import { TextCache, textHashStart, textHashStep } from './texts.ts';
+import {
+  type Chunk,
+  chunkOf,
+  hashOf,
+  indexOfByte,
+  indexOfEither,
+  isAscii,
+  isAt,
+  type Pattern,
+  patternOf,
+} from './words.ts';
 
 /** Where a queue ID stands in the bytes of a line, and whose it is. */
 export interface IdAt {
   place: Place;
   from: number;
   end: number;
-  /** `idHashStep`'s over its bytes. */
+  /** `hashOf`'s over its bytes. */
   hash: number;
 }
 
-/** What the lanes tell, line by line. Times are microseconds. */
+/**
+ * What the lanes tell, line by line. Times are microseconds, texts are ranges of the chunk. Each returns whether that is
+ * all of the line: false where what stands there is no queue ID, and then the line takes the long way.
+ */
 export interface LaneSink {
-  accepted(bytes: Buffer, id: IdAt, atMicros: number, client: string, login: string | undefined): void;
-  messageId(bytes: Buffer, id: IdAt, atMicros: number, hash: number): void;
-  queued(bytes: Buffer, id: IdAt, atMicros: number, senderFrom: number, senderEnd: number): void;
-  removed(bytes: Buffer, id: IdAt, atMicros: number): void;
-  /** A delivery whose reply links nothing. Returns whether that is all it needs to know. */
-  delivered(bytes: Buffer, id: IdAt, atMicros: number): boolean;
+  /** The login's range is empty where there is none. */
+  accepted(
+    chunk: Chunk,
+    id: IdAt,
+    atMicros: number,
+    clientFrom: number,
+    clientEnd: number,
+    loginFrom: number,
+    loginEnd: number,
+  ): boolean;
+  messageId(chunk: Chunk, id: IdAt, atMicros: number, hash: number): boolean;
+  queued(chunk: Chunk, id: IdAt, atMicros: number, senderFrom: number, senderEnd: number): boolean;
+  removed(chunk: Chunk, id: IdAt, atMicros: number): boolean;
+  /** A delivery whose reply links nothing. */
+  delivered(chunk: Chunk, id: IdAt, atMicros: number): boolean;
   /** Whether an address is one of our own hosts', so that its `queued as` may link. */
-  isOwn(address: string, place: Place): boolean;
+  isOwn(chunk: Chunk, from: number, end: number, place: Place): boolean;
   /** A line that went the long way. */
   parsed(record: LogRecord): void;
 }
 
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
-const clientMark = bytesOf('client=');
-const methodMark = bytesOf(', sasl_method=');
-const loginMark = bytesOf(', sasl_username=');
-const messageIdMark = bytesOf('message-id=<');
-const removedText = bytesOf('removed');
-const senderMark = bytesOf('from=<');
-const activeTail = bytesOf(' (queue active)');
-const recipientsMark = bytesOf(', nrcpt=');
-const sizeMark = bytesOf('>, size=');
-const connectMark = bytesOf('connect from ');
-const disconnectMark = bytesOf('disconnect from ');
-const recipientMark = bytesOf('to=<');
-const relayMark = bytesOf(', relay=');
-const queuedAsMark = bytesOf(' queued as ');
-const forwardedAsMark = bytesOf('(forwarded as ');
+const clientMark = patternOf('client=');
+const methodMark = patternOf(', sasl_method=');
+const loginMark = patternOf(', sasl_username=');
+const messageIdMark = patternOf('message-id=<');
+const removedText = patternOf('removed');
+const senderMark = patternOf('from=<');
+const activeTail = patternOf(' (queue active)');
+const recipientsMark = patternOf(', nrcpt=');
+const sizeMark = patternOf('>, size=');
+const connectMark = patternOf('connect from ');
+const disconnectMark = patternOf('disconnect from ');
+const recipientMark = patternOf('to=<');
+const relayMark = patternOf(', relay=');
+const queuedAsMark = patternOf(' queued as ');
+const forwardedAsMark = patternOf('(forwarded as ');
 
+const newline = 10;
+const carriageReturn = 13;
 const blank = 32;
 const comma = 44;
 const colon = 58;
+const greater = 62;
 const bracket = 91;
 const closingBracket = 93;
-const newline = 10;
+const parenthesis = 41;
 const maxAddress = 64;
 const maxName = 255;
+/** And the colon. */
+const maxId = 27;
 
 /**
  * Reads lines from bytes: the plain forms of the lines that tell of lives in fast lanes, everything else by `parseLine`,
@@ -63,7 +88,6 @@ const maxName = 255;
 export class Lanes {
   readonly #sink: LaneSink;
   readonly #origins: Origins;
-  readonly #texts = new TextCache();
   /** Reused for each line. */
   readonly #id: IdAt = {
     place: { relay: new Relay('', -1), instance: '', number: -1, used: false },
@@ -73,6 +97,7 @@ export class Lanes {
   };
   /** Each delivery is wanted in full. */
   readonly #everyOutcome: boolean;
+  #chunk: Chunk = chunkOf(Buffer.alloc(0));
 
   constructor(sink: LaneSink, places: Places, everyOutcome: boolean) {
     this.#sink = sink;
@@ -85,237 +110,168 @@ export class Lanes {
    * the last one's newline.
    */
   read(bytes: Buffer, from: number, end: number, clock: LogClock, untilMicros: number): number {
+    if (this.#chunk.bytes !== bytes) this.#chunk = chunkOf(bytes);
+    const chunk = this.#chunk;
     let at = from;
     while (clock.nowMicros <= untilMicros) {
-      const next = this.#line(bytes, at, end, clock);
-      if (next < 0) return at;
-      at = next;
+      const newlineAt = bytes.indexOf(newline, at);
+      if (newlineAt < 0 || newlineAt >= end) return at;
+      let lineEnd = newlineAt;
+      while (lineEnd > at && bytes[lineEnd - 1] === carriageReturn) lineEnd -= 1;
+      if (!this.#line(chunk, at, lineEnd, clock)) this.#parse(bytes, at, lineEnd, clock);
+      at = newlineAt + 1;
     }
     return at;
   }
 
-  /** One line by the one grammar. `[from, end)` holds no newline. */
+  /** One line by the one grammar. */
   #parse(bytes: Buffer, from: number, end: number, clock: LogClock): void {
-    const parsed: Parsed = parseLine(bytes.toString('utf8', from, end), clock.context);
+    const parsed = parseLine(bytes.toString('utf8', from, end), clock.context);
     if (!('ok' in parsed)) return;
     clock.saw(parsed.ok.atMicros);
     this.#sink.parsed(parsed.ok);
   }
 
-  /** Reads the line at `at`; index of the next one, or -1 if this one has no end yet. */
-  #line(bytes: Buffer, at: number, limit: number, clock: LogClock): number {
-    const atMicros = clock.read(bytes, at, limit);
-    if (atMicros < 0) return this.#unusual(bytes, at, limit, clock);
+  /** Reads the line in `[at, end)`; false if it takes the long way. */
+  #line(chunk: Chunk, at: number, end: number, clock: LogClock): boolean {
+    const { view } = chunk;
+    const atMicros = clock.read(chunk, at, end);
+    if (atMicros < 0) return false;
     const originFrom = clock.end + 1;
-    let cursor = originFrom;
-    let hash = 0;
-    let code = 0;
-    for (; cursor < limit; cursor++) {
-      code = bytes[cursor] ?? 0;
-      if (code === bracket || code === newline) break;
-      hash = originStep(hash, code);
-    }
-    if (code !== bracket) return this.#unusual(bytes, at, limit, clock);
-    const newlineAt = bytes.indexOf(newline, cursor);
-    if (newlineAt < 0 || newlineAt >= limit) return -1;
-    const origin = this.#origins.at(bytes, originFrom, cursor, hash);
-    if (origin.place === undefined) {
-      this.#parse(bytes, at, newlineAt, clock);
-      return newlineAt + 1;
-    }
-    let end = newlineAt;
-    while (end > cursor && bytes[end - 1] === 13) end -= 1;
+    const open = indexOfByte(view, bracket, originFrom, end);
+    if (open === end) return false;
+    const origin = this.#origins.at(chunk.bytes, originFrom, open, hashOf(view, originFrom, open));
+    if (origin.place === undefined) return false;
 
-    const digitsFrom = cursor + 1;
-    for (cursor = digitsFrom; ; cursor++) {
-      code = bytes[cursor] ?? 0;
+    let cursor = open + 1;
+    let code = 0;
+    for (; cursor < end; cursor++) {
+      code = view.getUint8(cursor);
       if (code < 48 || code > 57) break;
     }
-    const digits = cursor - digitsFrom;
-    const tag = code === closingBracket && bytes[cursor + 1] === colon && bytes[cursor + 2] === blank;
-    if (!tag || digits < 1 || digits > 9 || !this.#text(bytes, cursor + 3, end, atMicros, origin, origin.place)) {
-      this.#parse(bytes, at, newlineAt, clock);
-    }
-    return newlineAt + 1;
-  }
-
-  #unusual(bytes: Buffer, at: number, limit: number, clock: LogClock): number {
-    const newlineAt = bytes.indexOf(newline, at);
-    if (newlineAt < 0 || newlineAt >= limit) return -1;
-    this.#parse(bytes, at, newlineAt, clock);
-    return newlineAt + 1;
+    const digits = cursor - open - 1;
+    if (code !== closingBracket || digits < 1 || digits > 9 || cursor + 4 > end) return false;
+    if (view.getUint8(cursor + 1) !== colon || view.getUint8(cursor + 2) !== blank) return false;
+    return this.#text(chunk, cursor + 3, end, atMicros, origin, origin.place);
   }
 
   /** Reads a program's text in `[at, end)`; false if it takes the long way. */
-  #text(bytes: Buffer, at: number, end: number, atMicros: number, origin: Origin, place: Place): boolean {
-    let cursor = at;
-    let hash = 0;
-    let code = 0;
-    for (; cursor < end; cursor++) {
-      code = bytes[cursor] ?? 0;
-      if (code === colon || code === blank) break;
-      hash = idHashStep(hash, code);
-    }
-    if (code !== colon || bytes[cursor + 1] !== blank) {
-      return origin.lane === 'smtpd' && (isAt(bytes, at, end, connectMark) || isAt(bytes, at, end, disconnectMark));
+  #text(chunk: Chunk, at: number, end: number, atMicros: number, origin: Origin, place: Place): boolean {
+    const { view } = chunk;
+    const limit = Math.min(at + maxId, end);
+    const idEnd = indexOfByte(view, colon, at, limit);
+    if (idEnd >= limit - 1 || view.getUint8(idEnd + 1) !== blank) {
+      return origin.lane === 'smtpd' && (isAt(view, at, end, connectMark) || isAt(view, at, end, disconnectMark));
     }
     const id = this.#id;
     id.place = place;
     id.from = at;
-    id.end = cursor;
-    id.hash = hash;
-    const from = cursor + 2;
+    id.end = idEnd;
+    id.hash = hashOf(view, at, idEnd);
+    const from = idEnd + 2;
     switch (origin.lane) {
       case 'smtpd':
-        return this.#acceptance(bytes, from, end, atMicros, id);
+        return this.#acceptance(chunk, from, end, atMicros, id);
       case 'cleanup':
-        return this.#messageId(bytes, from, end, atMicros, id);
+        return this.#messageId(chunk, from, end, atMicros, id);
       case 'qmgr':
-        return this.#qmgr(bytes, from, end, atMicros, id);
+        return this.#qmgr(chunk, from, end, atMicros, id);
       case 'delivery':
-        return this.#delivery(bytes, from, end, atMicros, id, queuedAsMark);
+        return this.#delivery(chunk, from, end, atMicros, id, queuedAsMark);
       case 'local':
-        return this.#delivery(bytes, from, end, atMicros, id, forwardedAsMark);
+        return this.#delivery(chunk, from, end, atMicros, id, forwardedAsMark);
       case 'parse':
         return false;
     }
   }
 
-  /** `client=NAME[ADDRESS](:PORT)`, then the end or `, sasl_method=METHOD, sasl_username=LOGIN` without a comma. */
-  #acceptance(bytes: Buffer, at: number, end: number, atMicros: number, id: IdAt): boolean {
-    if (!isAt(bytes, at, end, clientMark)) return false;
+  /** `client=NAME[ADDRESS](:PORT)`, then the end or `, sasl_method=METHOD, sasl_username=LOGIN` without comma and colon. */
+  #acceptance(chunk: Chunk, at: number, end: number, atMicros: number, id: IdAt): boolean {
+    const { view } = chunk;
+    if (!isAt(view, at, end, clientMark)) return false;
     const nameFrom = at + clientMark.length;
-    let cursor = nameFrom;
-    for (; cursor < end; cursor++) {
-      const code = bytes[cursor];
-      if (code === bracket) break;
-      if (code === blank || code === comma) return false;
-    }
-    if (cursor >= end || cursor === nameFrom || cursor - nameFrom > maxName) return false;
-    const addressFrom = cursor + 1;
-    let hash = textHashStart;
-    for (cursor = addressFrom; cursor < end; cursor++) {
-      const code = bytes[cursor] ?? 0;
-      if (code === closingBracket) break;
-      hash = textHashStep(hash, code);
-    }
-    const addressEnd = cursor;
-    if (cursor >= end || cursor === addressFrom || cursor - addressFrom >= maxAddress) return false;
-    cursor += 1;
-    if (bytes[cursor] === colon) cursor = endOfPort(bytes, cursor + 1, end);
-    if (cursor === end) {
-      this.#sink.accepted(bytes, id, atMicros, this.#texts.text(bytes, addressFrom, addressEnd, hash), undefined);
-      return true;
-    }
-    if (!isAt(bytes, cursor, end, methodMark)) return false;
-    cursor += methodMark.length;
-    while (cursor < end && bytes[cursor] !== comma) cursor += 1;
-    if (!isAt(bytes, cursor, end, loginMark)) return false;
+    const open = indexOfEither(view, bracket, blank, nameFrom, end);
+    if (open === end || open === nameFrom || open - nameFrom > maxName || view.getUint8(open) === blank) return false;
+    const clientFrom = open + 1;
+    const clientEnd = indexOfEither(view, closingBracket, blank, clientFrom, end);
+    if (clientEnd === end || clientEnd === clientFrom || clientEnd - clientFrom >= maxAddress) return false;
+    if (view.getUint8(clientEnd) === blank) return false;
+    let cursor = clientEnd + 1;
+    if (cursor < end && view.getUint8(cursor) === colon) cursor = endOfPort(view, cursor + 1, end);
+    if (cursor === end) return this.#sink.accepted(chunk, id, atMicros, clientFrom, clientEnd, end, end);
+    if (!isAt(view, cursor, end, methodMark)) return false;
+    cursor = indexOfEither(view, comma, blank, cursor + methodMark.length, end);
+    if (!isAt(view, cursor, end, loginMark)) return false;
     const loginFrom = cursor + loginMark.length;
-    let loginHash = textHashStart;
-    for (cursor = loginFrom; cursor < end; cursor++) {
-      const code = bytes[cursor] ?? 0;
-      if (code === comma) return false;
-      loginHash = textHashStep(loginHash, code);
-    }
-    const login = loginFrom === end ? undefined : this.#texts.text(bytes, loginFrom, end, loginHash);
-    this.#sink.accepted(bytes, id, atMicros, this.#texts.text(bytes, addressFrom, addressEnd, hash), login);
-    return true;
+    // Another field, or another line that begins inside it.
+    if (indexOfEither(view, comma, colon, loginFrom, end) < end) return false;
+    return this.#sink.accepted(chunk, id, atMicros, clientFrom, clientEnd, loginFrom, end);
   }
 
   /** `message-id=<TEXT>` of ASCII to the line's end. */
-  #messageId(bytes: Buffer, at: number, end: number, atMicros: number, id: IdAt): boolean {
+  #messageId(chunk: Chunk, at: number, end: number, atMicros: number, id: IdAt): boolean {
+    const { view } = chunk;
     const last = end - 1;
     const from = at + messageIdMark.length;
-    if (!isAt(bytes, at, end, messageIdMark) || bytes[last] !== 62 || last <= from) return false;
-    let hash = textHashStart;
-    for (let cursor = from; cursor < last; cursor++) {
-      const code = bytes[cursor] ?? 0;
-      if (code > 127) return false;
-      hash = textHashStep(hash, code);
-    }
-    this.#sink.messageId(bytes, id, atMicros, hash);
-    return true;
+    if (!isAt(view, at, end, messageIdMark) || last <= from || view.getUint8(last) !== greater) return false;
+    if (!isAscii(view, from, last)) return false;
+    return this.#sink.messageId(chunk, id, atMicros, hashOf(view, from, last));
   }
 
   /** `removed`, or `from=<SENDER>, size=N, nrcpt=N (queue active)`, read from its end. */
-  #qmgr(bytes: Buffer, at: number, end: number, atMicros: number, id: IdAt): boolean {
-    if (end - at === removedText.length && isAt(bytes, at, end, removedText)) {
-      this.#sink.removed(bytes, id, atMicros);
-      return true;
-    }
+  #qmgr(chunk: Chunk, at: number, end: number, atMicros: number, id: IdAt): boolean {
+    const { view } = chunk;
+    if (end - at === removedText.length && isAt(view, at, end, removedText))
+      return this.#sink.removed(chunk, id, atMicros);
     const tail = end - activeTail.length;
-    if (tail < at || !isAt(bytes, tail, end, activeTail) || !isAt(bytes, at, end, senderMark)) return false;
-    const recipientsFrom = startOfDigits(bytes, tail);
+    if (tail < at || !isAt(view, tail, end, activeTail) || !isAt(view, at, end, senderMark)) return false;
+    const recipientsFrom = startOfDigits(view, tail);
     const recipients = recipientsFrom - recipientsMark.length;
-    const sizeFrom = startOfDigits(bytes, recipients);
+    if (!isDecimal(recipientsFrom, tail) || !isAt(view, recipients, end, recipientsMark)) return false;
+    const sizeFrom = startOfDigits(view, recipients);
     const size = sizeFrom - sizeMark.length;
     const from = at + senderMark.length;
-    const plain =
-      size >= from &&
-      isDecimal(recipientsFrom, tail) &&
-      isDecimal(sizeFrom, recipients) &&
-      isAt(bytes, recipients, end, recipientsMark) &&
-      isAt(bytes, size, end, sizeMark);
-    if (!plain) return false;
-    this.#sink.queued(bytes, id, atMicros, from, size);
-    return true;
+    if (size < from || !isDecimal(sizeFrom, recipients) || !isAt(view, size, end, sizeMark)) return false;
+    return this.#sink.queued(chunk, id, atMicros, from, size);
   }
 
   /**
    * `to=<…>, …` with a reply that claims no link: it does not end in `MARK ID)`, or the answering host is none of ours.
    * Whether it is a whole record matters only if the sink wants to know.
    */
-  #delivery(bytes: Buffer, at: number, end: number, atMicros: number, id: IdAt, mark: Uint8Array): boolean {
-    if (this.#everyOutcome || !isAt(bytes, at, end, recipientMark)) return false;
-    if (this.#claims(bytes, at, end, id.place, mark)) return false;
-    return this.#sink.delivered(bytes, id, atMicros);
+  #delivery(chunk: Chunk, at: number, end: number, atMicros: number, id: IdAt, mark: Pattern): boolean {
+    if (this.#everyOutcome || !isAt(chunk.view, at, end, recipientMark)) return false;
+    if (this.#claims(chunk, at, end, id.place, mark)) return false;
+    return this.#sink.delivered(chunk, id, atMicros);
   }
 
-  #claims(bytes: Buffer, at: number, end: number, place: Place, mark: Uint8Array): boolean {
-    if (bytes[end - 1] !== 41) return false;
+  #claims(chunk: Chunk, at: number, end: number, place: Place, mark: Pattern): boolean {
+    const { view } = chunk;
+    if (view.getUint8(end - 1) !== parenthesis) return false;
     let cursor = end - 1;
     for (; cursor > at; cursor--) {
-      const code = bytes[cursor - 1] ?? 0;
+      const code = view.getUint8(cursor - 1);
       if (!((code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122))) break;
     }
-    if (!isAt(bytes, cursor - mark.length, end, mark)) return false;
+    if (!isAt(view, cursor - mark.length, end, mark)) return false;
     if (mark === forwardedAsMark) return true;
     // The first `, relay=`. Where there is another one, or a quoted recipient holds it, no claim is believed anyway.
-    cursor = at + recipientMark.length;
-    while (cursor < end && bytes[cursor] !== 62) cursor += 1;
-    if (!isAt(bytes, cursor + 1, end, relayMark)) return true;
-    cursor += 1 + relayMark.length;
-    let code = 0;
-    for (; cursor < end; cursor++) {
-      code = bytes[cursor] ?? 0;
-      if (code === bracket || code === comma) break;
-    }
-    if (code !== bracket) return true;
+    cursor = indexOfByte(view, greater, at + recipientMark.length, end) + 1;
+    if (!isAt(view, cursor, end, relayMark)) return true;
+    cursor = indexOfEither(view, bracket, comma, cursor + relayMark.length, end);
+    if (cursor === end || view.getUint8(cursor) !== bracket) return true;
     const from = cursor + 1;
-    let hash = textHashStart;
-    for (cursor = from; cursor < end; cursor++) {
-      code = bytes[cursor] ?? 0;
-      if (code === closingBracket) break;
-      hash = textHashStep(hash, code);
-    }
-    return cursor - from > maxAddress || this.#sink.isOwn(this.#texts.text(bytes, from, cursor, hash), place);
+    cursor = indexOfByte(view, closingBracket, from, end);
+    return cursor - from > maxAddress || this.#sink.isOwn(chunk, from, cursor, place);
   }
-}
-
-/** Whether `text` stands at `at`, and ends before `end`. */
-function isAt(bytes: Uint8Array, at: number, end: number, text: Uint8Array): boolean {
-  if (at < 0 || at + text.length > end) return false;
-  for (let index = 0; index < text.length; index++) if (bytes[at + index] !== text[index]) return false;
-  return true;
 }
 
 /** Index after the port at `from`, or `from` - 1 if none is there. */
-function endOfPort(bytes: Uint8Array, from: number, end: number): number {
+function endOfPort(view: DataView, from: number, end: number): number {
   let port = 0;
   let at = from;
   for (; at < end; at++) {
-    const code = bytes[at] ?? 0;
+    const code = view.getUint8(at);
     if (code < 48 || code > 57) break;
     port = port * 10 + code - 48;
     if (port > 65_535) return from - 1;
@@ -324,10 +280,10 @@ function endOfPort(bytes: Uint8Array, from: number, end: number): number {
 }
 
 /** Index of the first of the digits that end before `end`. */
-function startOfDigits(bytes: Uint8Array, end: number): number {
+function startOfDigits(view: DataView, end: number): number {
   let at = end;
   for (; at > 0; at--) {
-    const code = bytes[at - 1] ?? 0;
+    const code = view.getUint8(at - 1);
     if (code < 48 || code > 57) break;
   }
   return at;

@@ -39,7 +39,7 @@ export class Origins {
     this.#places = places;
   }
 
-  /** The origin `HOST NAME` in `[from, end)`, before the `[` of the process number; `hash` is `originStep`'s over it. */
+  /** The origin `HOST NAME` in `[from, end)`, before the `[` of the process number; `hash` is `hashOf`'s over it. */
   at(bytes: Buffer, from: number, end: number, hash: number): Origin {
     const known = this.#slots[hash & (slots - 1)];
     if (known !== undefined && known.hash === hash && known.length === end - from) return known;
@@ -56,8 +56,4 @@ export class Origins {
     if (host === undefined || host === '' || tag === undefined || lane === undefined) return nobody;
     return { lane, place: this.#places.at(host, tag.instance) };
   }
-}
-
-export function originStep(hash: number, code: number): number {
-  return (Math.imul(hash, 31) + code) | 0;
 }

@@ -1,5 +1,3 @@
-import type { Trace } from './trace.ts';
-
 /** A relay as a log names it (the line's host field), with how far its log time has come. */
 export class Relay {
   /** Counts from 0. */
@@ -10,12 +8,12 @@ export class Relay {
   watermark = Number.NEGATIVE_INFINITY;
   /** Latest line time of all runs. */
   newest = Number.NEGATIVE_INFINITY;
-  /** In the order in which they were first seen; each waits until log time has passed it by the settling time. */
-  readonly fresh = new Fifo<Trace>();
+  /** Slots of traces in the order in which they were first seen; each waits until log time has passed it by the settling time. */
+  readonly fresh = new Fifo<number>();
   /** Settled, and kept for lines that come late. */
-  readonly settled = new Fifo<Trace>();
+  readonly settled = new Fifo<number>();
   /** Of messages that are still queued, as far as memory allows. */
-  readonly open = new Fifo<Trace>();
+  readonly open = new Fifo<number>();
   /** Successive lines far away from the watermark: one is a stray, many are another run. */
   strays = 0;
 

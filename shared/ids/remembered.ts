@@ -1,7 +1,9 @@
 import type { Fact } from '../correlate/facts.ts';
+import { flag, type Owned, text } from './columns.ts';
+import { HashSet } from './hash-set.ts';
 import type { Place, Places } from './place.ts';
-import { idHash } from './table.ts';
-import { type Owned, Trace } from './trace.ts';
+import { Traces } from './traces.ts';
+import { type Chunk, chunkOf, hashOfText } from './words.ts';
 
 /** Room outside of memory, for blocks of bytes: a temporary file. */
 export interface Spill {
@@ -10,32 +12,46 @@ export interface Spill {
   blocks(): Iterable<Buffer>;
 }
 
-const blockBytes = 1 << 20;
-/** Longer than any record of the compact form. */
-const maxCompact = 4096;
-const maxText = 1000;
-const headBytes = 16;
-const maxLinks = 0xffff;
+/** What was known of a queue ID when it left memory. */
+export interface RememberedTrace {
+  readonly place: Place;
+  readonly queueId: string;
+  readonly facts: readonly Fact[];
+  /** Starts of the lives whose rows are out. */
+  readonly printed: readonly number[];
+  readonly owned: readonly Owned[];
+}
 
-const flag = { question: 1, printed: 2, full: 4, late: 8, owned: 16, login: 32 } as const;
+const blockBytes = 1 << 20;
+const headBytes = 16;
+/** More than any compact record has. */
+const maxCompact = 1024;
+const maxLinks = 0xffff;
+/** Bits of a record's flags; the lower ones are the trace's own. */
+const question = 64;
+const full = 128;
+const timeCount = 6;
+const texts = [text.client, text.login, text.sender] as const;
 
 /**
  * Traces that left memory, in the order in which they left it. Links and lines may come long after; then, at the end,
- * those that somebody asks for are read back. Most take 60 to 120 bytes.
+ * those that somebody asks for are read back. Most take some 120 bytes.
  *
  * A record: length (u32), hash of relay and ID (i32), place (u32), flags (u8), length of the ID (u8), number of hashes
- * (u16), the ID, the hashes of IDs that it is linked to (i32 each); then the compact form, or, with `full`, JSON of
+ * (u16), the ID, the hashes of IDs that it is linked to (i32 each); then the columns, or, with `full`, JSON of
  * everything.
  */
 export class Remembered {
   readonly #spill: Spill;
-  #block = Buffer.allocUnsafe(blockBytes);
+  readonly #traces: Traces;
+  readonly #block = chunkOf(Buffer.allocUnsafe(blockBytes));
   #used = 0;
   /** All IDs that were written, as a set that may say yes where it should say no. */
   readonly #seen = new HashSet(27);
 
-  constructor(spill: Spill) {
+  constructor(spill: Spill, traces: Traces) {
     this.#spill = spill;
+    this.#traces = traces;
   }
 
   /** Whether this ID of this relay may be among what was written. */
@@ -44,23 +60,21 @@ export class Remembered {
   }
 
   /**
-   * `links`: hashes of the IDs that it claims to be linked to. `question`: it has to be looked at again at the end,
+   * `links`: hashes of the IDs that it claims to be linked to. `isQuestion`: it has to be looked at again at the end,
    * whoever asks.
    */
-  add(trace: Trace, hash: number, links: readonly number[], question: boolean): void {
+  add(slot: number, hash: number, links: readonly number[], isQuestion: boolean): void {
     this.#seen.add(hash);
-    if (this.#used + maxCompact + 4 * links.length > blockBytes) this.#flush();
-    const compact =
-      links.length < 100 &&
-      trace.simple &&
-      trace.outcomes === undefined &&
-      trace.client.length + trace.sender.length < maxText;
-    if (compact && (trace.login?.length ?? 0) < maxText) this.#compact(trace, hash, links, question);
-    else this.#full(trace, hash, links, question);
+    if (this.#used + maxCompact > blockBytes) this.#flush();
+    if (this.#traces.isSimple(slot) && this.#traces.columns.side(slot) === undefined) {
+      this.#compact(slot, hash, isQuestion);
+    } else {
+      this.#full(slot, hash, links, isQuestion);
+    }
   }
 
   /** Reads back the questions, and whatever could have a say in their answers. */
-  read(places: Places): Trace[] {
+  read(places: Places): RememberedTrace[] {
     this.#flush();
     const asked = new HashSet(26);
     // What is read asks for more: the chain upward, and all who claim to be its parents.
@@ -71,241 +85,140 @@ export class Remembered {
         asked.add(hash);
         isNew = true;
       };
-      const traces: Trace[] = [];
-      for (const { block, at } of this.#records()) {
-        if (!isAsked(block, at, asked)) continue;
-        ask(block.readInt32LE(at + 4));
-        for (let link = 0; link < linksIn(block, at); link++) ask(linkIn(block, at, link));
-        const trace = read(block, at, places);
-        if (trace !== undefined) traces.push(trace);
+      const found: RememberedTrace[] = [];
+      for (const { block, from } of this.#records()) {
+        if (!isAsked(block, from, asked)) continue;
+        ask(block.readInt32LE(from + 4));
+        for (let link = 0; link < linksIn(block, from); link++) ask(linkIn(block, from, link));
+        const trace = read(block, from, places);
+        if (trace !== undefined) found.push(trace);
       }
-      if (!isNew) return traces;
+      if (!isNew) return found;
     }
   }
 
-  *#records(): Generator<{ block: Buffer; at: number }> {
+  *#records(): Generator<{ block: Buffer; from: number }> {
     for (const block of this.#spill.blocks()) {
-      for (let at = 0; at < block.length; at += block.readUInt32LE(at)) yield { block, at };
+      for (let from = 0; from < block.length; from += block.readUInt32LE(from)) yield { block, from };
     }
   }
 
   #flush(): void {
-    if (this.#used > 0) this.#spill.write(this.#block.subarray(0, this.#used));
+    if (this.#used > 0) this.#spill.write(this.#block.bytes.subarray(0, this.#used));
     this.#used = 0;
   }
 
-  #head(block: Buffer, at: number, trace: Trace, hash: number, links: readonly number[], flags: number): number {
-    block.writeInt32LE(hash, at + 4);
-    block.writeUInt32LE(trace.place.number, at + 8);
-    block[at + 12] = flags;
-    const { queueId } = trace;
-    block[at + 13] = queueId.length;
-    for (let index = 0; index < queueId.length; index++) block[at + headBytes + index] = queueId.charCodeAt(index);
+  /** Writes a record's beginning; index after it. */
+  #head({ view }: Chunk, from: number, slot: number, hash: number, links: readonly number[], flags: number): number {
+    const { columns } = this.#traces;
     const count = Math.min(links.length, maxLinks);
-    block.writeUInt16LE(count, at + 14);
-    let end = at + headBytes + queueId.length;
-    for (let link = 0; link < count; link++) end = block.writeInt32LE(links[link] ?? 0, end);
+    view.setInt32(from + 4, hash, true);
+    view.setUint32(from + 8, columns.placeOf(slot).number, true);
+    view.setUint8(from + 12, flags);
+    view.setUint8(from + 13, columns.textLength(slot, text.id));
+    view.setUint16(from + 14, count, true);
+    let end = columns.copyText(slot, text.id, view, from + headBytes);
+    for (let link = 0; link < count; link++, end += 4) view.setInt32(end, links[link] ?? 0, true);
     return end;
   }
 
-  #compact(trace: Trace, hash: number, links: readonly number[], question: boolean): void {
-    const block = this.#block;
+  #compact(slot: number, hash: number, isQuestion: boolean): void {
+    const { columns } = this.#traces;
+    const { view } = this.#block;
     const from = this.#used;
-    const shown = trace.printed === undefined;
-    const owner = trace.owned?.[0];
-    const flags =
-      (question ? flag.question : 0) |
-      (trace.late ? flag.late : 0) |
-      (trace.printed === undefined ? 0 : flag.printed) |
-      (trace.login === undefined ? 0 : flag.login) |
-      (owner === undefined ? 0 : flag.owned);
-    let at = this.#head(block, from, trace, hash, links, flags);
-    for (const time of [trace.startAt, trace.messageIdAt, trace.queuedAt, trace.heldAt, trace.endedAt, trace.triedAt]) {
-      block.writeDoubleLE(time, at);
-      at += 8;
+    const flags = (columns.flags(slot) & flag.printed) | (isQuestion ? question : 0);
+    let end = this.#head(this.#block, from, slot, hash, [], flags);
+    for (let which = 0; which < timeCount; which++, end += 8) view.setFloat64(end, columns.time(slot, which), true);
+    view.setInt32(end, columns.messageId(slot), true);
+    end += 4;
+    for (const which of texts) {
+      // A row that is out is not printed again; whose it is still counts.
+      const isNeeded = which === text.login || (flags & flag.printed) === 0;
+      view.setUint8(end, isNeeded ? columns.textLength(slot, which) : 0);
+      end = isNeeded ? columns.copyText(slot, which, view, end + 1) : end + 1;
     }
-    block.writeInt32LE(trace.messageId, at);
-    at = putText(block, at + 4, trace.login ?? '');
-    at = putText(block, at, owner?.login ?? '');
-    // Nobody prints these again.
-    at = putText(block, at, shown ? trace.client : '');
-    at = putText(block, at, shown ? trace.sender : '');
-    at = putText(block, at, trace.origQueueId ?? '');
-    block.writeUInt32LE(at - from, from);
-    this.#used = at;
+    view.setUint32(from, end - from, true);
+    this.#used = end;
   }
 
-  #full(trace: Trace, hash: number, links: readonly number[], question: boolean): void {
-    const { late, printed, owned } = trace;
-    const body = Buffer.from(JSON.stringify({ facts: trace.facts(), late, printed, owned }));
-    const length = headBytes + trace.queueId.length + 4 * Math.min(links.length, maxLinks) + body.length;
+  #full(slot: number, hash: number, links: readonly number[], isQuestion: boolean): void {
+    const { columns } = this.#traces;
+    const { printed = [], owned = [] } = columns.side(slot) ?? {};
+    const own = columns.is(slot, flag.printed) ? [this.#traces.beginning(slot)] : [];
+    const facts = this.#traces.facts(slot);
+    const body = Buffer.from(JSON.stringify({ facts, owned, printed: [...printed, ...own] } satisfies FullBody));
+    const length = headBytes + columns.textLength(slot, text.id) + 4 * Math.min(links.length, maxLinks) + body.length;
     if (this.#used + length > blockBytes) this.#flush();
     // One trace may fill more than a block: it gets one of its own.
-    const block = length > blockBytes ? Buffer.allocUnsafe(length) : this.#block;
-    const from = length > blockBytes ? 0 : this.#used;
-    const at = this.#head(block, from, trace, hash, links, flag.full | (question ? flag.question : 0));
-    body.copy(block, at);
-    block.writeUInt32LE(length, from);
-    if (length > blockBytes) this.#spill.write(block);
+    const isLarge = length > blockBytes;
+    const block = isLarge ? chunkOf(Buffer.allocUnsafe(length)) : this.#block;
+    const from = isLarge ? 0 : this.#used;
+    body.copy(block.bytes, this.#head(block, from, slot, hash, links, full | (isQuestion ? question : 0)));
+    block.view.setUint32(from, length, true);
+    if (isLarge) this.#spill.write(block.bytes);
     else this.#used += length;
   }
 }
 
-function linksIn(block: Buffer, at: number): number {
-  return block.readUInt16LE(at + 14);
+/** What `#full` wrote; nobody else writes there. */
+interface FullBody {
+  readonly facts: readonly Fact[];
+  readonly printed: readonly number[];
+  readonly owned: readonly Owned[];
 }
 
-function linkIn(block: Buffer, at: number, link: number): number {
-  return block.readInt32LE(at + headBytes + (block[at + 13] ?? 0) + 4 * link);
+function linksIn(block: Buffer, from: number): number {
+  return block.readUInt16LE(from + 14);
 }
 
-function isAsked(block: Buffer, at: number, asked: HashSet): boolean {
-  if (((block[at + 12] ?? 0) & flag.question) !== 0 || asked.has(block.readInt32LE(at + 4))) return true;
-  for (let link = 0; link < linksIn(block, at); link++) if (asked.has(linkIn(block, at, link))) return true;
+function linkIn(block: Buffer, from: number, link: number): number {
+  return block.readInt32LE(from + headBytes + (block[from + 13] ?? 0) + 4 * link);
+}
+
+function isAsked(block: Buffer, from: number, asked: HashSet): boolean {
+  if (((block[from + 12] ?? 0) & question) !== 0 || asked.has(block.readInt32LE(from + 4))) return true;
+  for (let link = 0; link < linksIn(block, from); link++) if (asked.has(linkIn(block, from, link))) return true;
   return false;
 }
 
-function read(block: Buffer, from: number, places: Places): Trace | undefined {
-  const place: Place | undefined = places.all[block.readUInt32LE(from + 8)];
+/** One trace at a time goes through these to become facts again. */
+const reader = new Traces(1);
+
+function read(block: Buffer, from: number, places: Places): RememberedTrace | undefined {
+  const place = places.all[block.readUInt32LE(from + 8)];
   if (place === undefined) return undefined;
   const flags = block[from + 12] ?? 0;
-  let at = from + headBytes + (block[from + 13] ?? 0);
-  const queueId = block.toString('latin1', from + headBytes, at);
-  at += 4 * linksIn(block, from);
-  const trace = new Trace(place, queueId, 0, 0);
-  if ((flags & flag.full) !== 0) {
-    const body: FullBody = JSON.parse(block.toString('utf8', at, from + block.readUInt32LE(from)));
-    for (const fact of body.facts) addFact(trace, fact);
-    trace.late = body.late;
-    trace.printed = body.printed;
-    trace.owned = body.owned;
-    return trace;
+  const idFrom = from + headBytes;
+  const idEnd = idFrom + (block[from + 13] ?? 0);
+  const queueId = block.toString('latin1', idFrom, idEnd);
+  let end = idEnd + 4 * linksIn(block, from);
+  if ((flags & full) !== 0) {
+    const body: FullBody = JSON.parse(block.toString('utf8', end, from + block.readUInt32LE(from)));
+    return { place, queueId, ...body };
   }
-  const time = (): number => {
-    at += 8;
-    return block.readDoubleLE(at - 8);
-  };
-  trace.startAt = time();
-  trace.messageIdAt = time();
-  trace.queuedAt = time();
-  trace.heldAt = time();
-  trace.endedAt = time();
-  trace.triedAt = time();
-  trace.messageId = block.readInt32LE(at);
-  at += 4;
-  const text = (): string => {
-    const textFrom = at + 2;
-    at = textFrom + block.readUInt16LE(at);
-    return block.toString('utf8', textFrom, at);
-  };
-  const login = text();
-  const owner = text();
-  trace.client = text();
-  trace.sender = text();
-  const origQueueId = text();
-  if ((flags & flag.login) !== 0) trace.login = login;
-  if (origQueueId !== '') trace.origQueueId = origQueueId;
-  trace.late = (flags & flag.late) !== 0;
-  if ((flags & flag.printed) !== 0) trace.printed = [trace.beginning];
-  if ((flags & flag.owned) !== 0) {
-    trace.owned = [{ startMicros: trace.beginning, ...(owner !== '' && { login: owner }) }];
+  const { columns } = reader;
+  const { view } = chunkOf(block);
+  const slot = columns.create(view, idFrom, idEnd, 0, place, 0);
+  for (let which = 0; which < timeCount; which++, end += 8) columns.setTime(slot, which, block.readDoubleLE(end));
+  columns.setMessageId(slot, block.readInt32LE(end));
+  end += 4;
+  for (const which of texts) {
+    const length = block[end] ?? 0;
+    columns.putText(slot, which, view, end + 1, end + 1 + length);
+    end += 1 + length;
   }
-  return trace;
-}
-
-/** What `#full` wrote; nobody else writes there. */
-interface FullBody {
-  readonly facts: Fact[];
-  readonly late: boolean;
-  readonly printed?: number[];
-  readonly owned?: Owned[];
-}
-
-/** Puts a fact where it belongs in a trace. */
-export function addFact(trace: Trace, fact: Fact): void {
-  const { atMicros } = fact;
-  switch (fact.kind) {
-    case 'accepted':
-      trace.addAccepted(atMicros, fact.client, fact.login, fact.origQueueId);
-      break;
-    case 'messageId':
-      // Empty: the message had none.
-      if (fact.hash === '') trace.addOther(fact);
-      else trace.addMessageId(atMicros, Number(fact.hash) | 0);
-      break;
-    case 'queued':
-      trace.addQueued(atMicros, fact.sender);
-      break;
-    case 'outcome':
-      trace.addOutcome(fact);
-      break;
-    case 'held':
-      trace.addHeld(atMicros);
-      break;
-    case 'removed':
-    case 'purged':
-    case 'requeued':
-      trace.addEnded(atMicros);
-      break;
-    case 'picked':
-    case 'released':
-    case 'notice':
-      trace.addOther(fact);
-      break;
-  }
-}
-
-/** Appends a text of at most `maxText` characters with its length. */
-function putText(block: Buffer, at: number, text: string): number {
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code > 127) {
-      const length = block.write(text, at + 2, 'utf8');
-      block.writeUInt16LE(length, at);
-      return at + 2 + length;
-    }
-    block[at + 2 + index] = code;
-  }
-  block.writeUInt16LE(text.length, at);
-  return at + 2 + text.length;
-}
-
-/** A Bloom filter of three bits a key: with 2^27 bits (16 MiB) and ten million keys one yes in a hundred is false. */
-class HashSet {
-  readonly #shift: number;
-  #bits: Uint32Array | undefined;
-
-  constructor(log2Bits: number) {
-    this.#shift = 32 - log2Bits;
-  }
-
-  add(hash: number): void {
-    this.#bits ??= new Uint32Array(2 ** (27 - this.#shift));
-    this.#set(this.#bits, Math.imul(hash, 0x9e3779b1) >>> this.#shift);
-    this.#set(this.#bits, Math.imul(hash ^ 0x5bd1e995, 0x85ebca6b) >>> this.#shift);
-    this.#set(this.#bits, Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35) >>> this.#shift);
-  }
-
-  has(hash: number): boolean {
-    const bits = this.#bits;
-    if (bits === undefined) return false;
-    return (
-      isSet(bits, Math.imul(hash, 0x9e3779b1) >>> this.#shift) &&
-      isSet(bits, Math.imul(hash ^ 0x5bd1e995, 0x85ebca6b) >>> this.#shift) &&
-      isSet(bits, Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35) >>> this.#shift)
-    );
-  }
-
-  #set(bits: Uint32Array, bit: number): void {
-    bits[bit >>> 5] = (bits[bit >>> 5] ?? 0) | (1 << (bit & 31));
-  }
-}
-
-function isSet(bits: Uint32Array, bit: number): boolean {
-  return (((bits[bit >>> 5] ?? 0) >>> (bit & 31)) & 1) === 1;
+  const printed = (flags & flag.printed) !== 0 ? [reader.beginning(slot)] : [];
+  const facts = reader.facts(slot);
+  columns.remove(slot);
+  return { place, queueId, facts, printed, owned: [] };
 }
 
 /** Of a queue ID on a relay, whichever instance: a claim names no instance. */
 export function relayHash(relayNumber: number, queueId: string): number {
-  return (Math.imul(idHash(queueId), 0x27d4eb2d) ^ Math.imul(relayNumber + 1, 0x165667b1)) | 0;
+  return relayHashOf(relayNumber, hashOfText(queueId));
+}
+
+/** The same from the ID's own hash. */
+export function relayHashOf(relayNumber: number, hash: number): number {
+  return (Math.imul(hash, 0x27d4eb2d) ^ Math.imul(relayNumber + 1, 0x165667b1)) | 0;
 }

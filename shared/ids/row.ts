@@ -46,7 +46,6 @@ function outcomesOf({ outcomes }: Message): Record<string, number> {
 
 export const tsvHeader = 'relay\tinstance\tqueueId\taccount\tacceptedAt\tattribution\tsender\tclient';
 
-/** Fields verbatim; a tab or line end, which cannot occur in what Postfix logs, becomes `?`. */
 export function tsvLine(row: IdRow, account: string): string {
   const { relay, instance, queueId, acceptedAtMicros, attribution, sender, client } = row;
   return `${cell(relay)}\t${cell(instance)}\t${queueId}\t${cell(account)}\t${rfc3339(acceptedAtMicros)}\t${attribution}\t${cell(sender)}\t${cell(client)}`;
@@ -78,7 +77,8 @@ export class Accounts {
   }
 }
 
-function cell(text: string): string {
+/** A field of a row: a tab or line end, which Postfix does not log, becomes `?`. */
+export function cell(text: string): string {
   return /[\t\n\r]/.test(text) ? text.replace(/[\t\n\r]/g, '?') : text;
 }
 
