@@ -78,10 +78,10 @@ function acceptance(line: string, at: number, head: Head, queueId: string | unde
   const methodFrom = end + methodMark.length;
   const mark = line.indexOf(loginMark, methodFrom);
   if (mark < 0) return malformed('smtpd: sasl_method= without sasl_username=', methodFrom);
-  // A mechanism's name has no blank (RFC 4422): with one, another line begins inside it.
-  const blank = line.indexOf(' ', methodFrom);
-  if (blank < mark) return malformed('smtpd: sasl_method= is no mechanism', methodFrom);
-  record.saslMethod = line.slice(methodFrom, mark);
+  // Anything else is damage, or another line that begins inside it.
+  const method = line.slice(methodFrom, mark);
+  if (!isMechanism(method)) return malformed('smtpd: sasl_method= is no mechanism', methodFrom);
+  record.saslMethod = method;
   const loginFrom = mark + loginMark.length;
   const loginEnd = endOfLogin(line, loginFrom);
   if (loginEnd > loginFrom) {
@@ -138,4 +138,16 @@ function addDataCount(record: Draft<Connect>, line: string, from: number): void 
   while (digitAt(line, end) >= 0) end += 1;
   const count = decimal(line, mark + dataMark.length, end);
   if (!Number.isNaN(count)) record.dataAccepted = count;
+}
+
+/** 1 to 20 letters, digits, hyphens and underscores (RFC 4422 §3.1; smtpd logs it as the client wrote it). */
+function isMechanism(text: string): boolean {
+  if (text.length < 1 || text.length > 20) return false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at) | 0x20;
+    const isLetter = code >= 0x61 && code <= 0x7a;
+    const plain = text.charCodeAt(at);
+    if (!isLetter && !(plain >= 0x30 && plain <= 0x39) && plain !== 0x2d && plain !== 0x5f) return false;
+  }
+  return true;
 }
