@@ -168,6 +168,19 @@ test('I1: a lane says what the parser says, whatever has become of a line', () =
   );
 });
 
+test('I1: what is no mechanism names nobody, in a lane as in the parser', () => {
+  const lineOf = (method: string): string =>
+    `Nov 24 10:13:12 i1 postfix/smtpd[8971]: 25D1E2143CB: client=unknown[127.0.0.1], sasl_method=${method}, sasl_username=victim`;
+  for (const method of ['PL[AIN', 'PLAINrname=x', 'PL:AIN', 'PLÄIN', '', 'A'.repeat(21), 'PLAIN\t', '"PLAIN"']) {
+    expect(byLanes(lineOf(method)).told, method).toEqual([]);
+    expect(byParser(lineOf(method)), method).toEqual([]);
+  }
+  for (const method of ['PLAIN', 'login', 'SCRAM-SHA-256', 'X_OWN-9', 'A'.repeat(20)]) {
+    expect(byLanes(lineOf(method)), method).toMatchObject({ told: [{ fact: { login: 'victim' } }], long: 0 });
+    expect(byParser(lineOf(method)), method).toHaveLength(1);
+  }
+});
+
 test('a lane says what the parser says on made-up logs', () => {
   fc.assert(
     fc.property(

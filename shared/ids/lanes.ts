@@ -1,4 +1,5 @@
 import { parseLine } from '../parse/line.ts';
+import { endOfMechanism } from '../parse/mechanism.ts';
 import type { LogRecord } from '../parse/record.ts';
 import type { LogClock } from './clock.ts';
 import { type Origin, Origins } from './origin.ts';
@@ -200,8 +201,9 @@ export class Lanes {
     if (cursor < end && view.getUint8(cursor) === colon) cursor = endOfPort(view, cursor + 1, end);
     if (cursor === end) return this.#sink.accepted(chunk, id, atMicros, clientFrom, clientEnd, end, end);
     if (!isAt(view, cursor, end, methodMark)) return false;
-    cursor = indexOfEither(view, comma, blank, cursor + methodMark.length, end);
-    if (!isAt(view, cursor, end, loginMark)) return false;
+    const methodFrom = cursor + methodMark.length;
+    cursor = endOfMechanism(view, methodFrom, end);
+    if (cursor === methodFrom || !isAt(view, cursor, end, loginMark)) return false;
     const loginFrom = cursor + loginMark.length;
     // Another field, or another line that begins inside it.
     if (indexOfEither(view, comma, colon, loginFrom, end) < end) return false;

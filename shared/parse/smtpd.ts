@@ -2,6 +2,7 @@ import { actionAt, refusalAt } from './action.ts';
 import { authFailureAt } from './auth-failure.ts';
 import { clientAt } from './client.ts';
 import { afterId, type Draft, endOfId, ignoredText, malformed, ok } from './grammar.ts';
+import { isMechanism } from './mechanism.ts';
 import { isQueueId } from './queue-id.ts';
 import type { Acceptance, Connect, Head, Parsed, ProxyAcceptance } from './record.ts';
 import { decimal, digitAt, isAt } from './scan.ts';
@@ -138,16 +139,4 @@ function addDataCount(record: Draft<Connect>, line: string, from: number): void 
   while (digitAt(line, end) >= 0) end += 1;
   const count = decimal(line, mark + dataMark.length, end);
   if (!Number.isNaN(count)) record.dataAccepted = count;
-}
-
-/** 1 to 20 letters, digits, hyphens and underscores (RFC 4422 §3.1; smtpd logs it as the client wrote it). */
-function isMechanism(text: string): boolean {
-  if (text.length < 1 || text.length > 20) return false;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at) | 0x20;
-    const isLetter = code >= 0x61 && code <= 0x7a;
-    const plain = text.charCodeAt(at);
-    if (!isLetter && !(plain >= 0x30 && plain <= 0x39) && plain !== 0x2d && plain !== 0x5f) return false;
-  }
-  return true;
 }
