@@ -108,6 +108,12 @@ describe('holdfast scan', () => {
     });
   });
 
+  test('what is no log is not called clean: it is said how much could not be read, and the exit code is 2', async () => {
+    const { code, err } = await holdfast(['scan', '-'], 'one\ntwo\n');
+    expect(code).toBe(2);
+    expect(err).toBe('holdfast: 2 of 2 lines could not be read\n');
+  });
+
   test('finds nothing in a quiet log and exits 0', async () => {
     const { code, out } = await holdfast(['scan', join(samples, 'content-filter-reinject.log')]);
     expect(code).toBe(0);

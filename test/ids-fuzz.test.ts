@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ask } from '../bench/ids/ask.ts';
 import { Fuzz } from '../bench/ids/fuzz.ts';
-import { fuzzEndless } from '../bench/ids/fuzz-command.ts';
+import { fuzzBytes, fuzzEndless, fuzzIds, fuzzScan } from '../bench/ids/fuzz-command.ts';
 
 const lines = 200_000;
 const seed = 1;
@@ -12,6 +12,18 @@ test('I1: no damage and no stranger’s text makes the parser throw, or attribut
   expect(fuzz.framed).toEqual([]);
   // Most damage destroys the attribution; enough of them are left to be wrong about.
   expect(fuzz.attributed).toBeGreaterThan(lines / 200);
+}, 60_000);
+
+test('I1: nor does `ids`, from direct records or from links', async () => {
+  expect(await fuzzIds(lines, seed)).toEqual([]);
+}, 60_000);
+
+test('I8: `scan` counts every damaged line once', async () => {
+  expect(await fuzzScan(lines, seed)).toEqual([]);
+}, 60_000);
+
+test('I8: random bytes attribute nothing and are counted', async () => {
+  expect(await fuzzBytes(20, seed)).toEqual([]);
 }, 60_000);
 
 test('I8: a line without end is one line', async () => {
@@ -31,5 +43,7 @@ test.each(['\u2028', '\u2029', '\u0085', '\r', '\v', '\f'])(
     const input = [`${log.join('\n')}\n`];
     const ids = await ask(['ids', '--json', '--timezone', 'UTC', '-'], input);
     expect(ids).toEqual({ code: 0, lines: [], stderr: '' });
+    const scan = await ask(['scan', '--json', '--timezone', 'UTC', '-'], input);
+    expect(JSON.parse(scan.lines.join(''))).toMatchObject({ accounts: 0, lines: { total: 3, parsed: 3 } });
   },
 );

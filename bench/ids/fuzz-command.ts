@@ -85,17 +85,20 @@ function whose(claim: string): string {
   return `${claim.split(' ')[2]} ${accountIn(claim)}`;
 }
 
-/** Exit code 1 tells of findings. */
-function endedBadly({ code, stderr }: Answer, codes: readonly (number | null)[] = [0]): string[] {
-  return codes.includes(code) && stderr === '' ? [] : [`ended with ${code}: ${stderr}`];
+function endedBadly({ code, stderr }: Answer): string[] {
+  return code === 0 && stderr === '' ? [] : [`ended with ${code}: ${stderr}`];
 }
 
-function counted(answer: Answer, expected: number): string[] {
-  const faults = endedBadly(answer, [0, 1]);
-  if (faults.length > 0) return faults;
-  const { lines }: { lines: Record<string, number> } = JSON.parse(answer.lines.join('\n'));
+/** `scan` accounts for each line once, says on stderr how many it could not read, and exits 2 where that is all. */
+function counted({ code, stderr, lines: printed }: Answer, expected: number): string[] {
+  if (code === null || code > 2) return [`ended with ${code}: ${stderr}`];
+  const { lines }: { lines: Record<string, number> } = JSON.parse(printed.join('\n'));
   const { total = 0, parsed = 0, ignored = 0, malformed = 0 } = lines;
+  const faults: string[] = [];
   if (total !== expected) faults.push(`${expected} lines given, ${total} counted`);
   if (parsed + ignored + malformed !== total) faults.push(`not all of them accounted for: ${JSON.stringify(lines)}`);
+  const said = malformed === 0 ? '' : `holdfast: ${malformed} of ${total} lines could not be read\n`;
+  if (stderr !== said) faults.push(`said ${JSON.stringify(stderr)} instead of ${JSON.stringify(said)}`);
+  if ((code === 2) !== (malformed > 0 && malformed === total)) faults.push(`ended with ${code}`);
   return faults;
 }

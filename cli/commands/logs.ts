@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { AccountRule } from '../../shared/account/account.ts';
 import { messagesOf } from '../../shared/correlate/lives.ts';
 import { loadRules } from '../../shared/decide/rules.ts';
+import { exitCodes } from '../failure.ts';
 import { type IdsCommand, ids } from '../logs/ids.ts';
 import { type OwnNetwork, readOwnNetwork } from '../logs/own-hosts.ts';
 import { readLogs } from '../logs/read-core.ts';
@@ -40,6 +41,9 @@ export function addLogCommands(program: Command): void {
       const { parts, lines } = await readLogs(files, options.timezone);
       const result = scanMessages(messagesOf(parts), rules, plainRule);
       if (result.findings.length > 0) process.exitCode = 1;
+      if (lines.malformed > 0) console.error(`holdfast: ${lines.malformed} of ${lines.total} lines could not be read`);
+      // "Nothing found" in what is no log at all must not look like a clean bill.
+      if (lines.malformed > 0 && lines.malformed === lines.total) process.exitCode = exitCodes.usage;
       if (options.json)
         return console.log(JSON.stringify({ relays: parts.map(({ relay }) => relay), lines, ...result }));
       console.log(
