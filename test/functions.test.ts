@@ -188,6 +188,13 @@ test('mail that gets past a proven containment reopens the finding and kicks aga
   expect(hub.queues.depth(commandQueueName('mx1'))).toMatchObject({ ready: 4 });
 });
 
+test('I11: proofs of accounts that nobody contained leave nothing in the store', async () => {
+  await hub.enrol('mx1');
+  const proof = { account: 'invented@example.org', what: 'quarantine', verified: true, held: 1, outsideHold: 0 };
+  await record(hub.deps)(event('mx1', { v: 1, kind: 'proof', relay: 'mx1', proofs: [proof], at: t0 }));
+  expect(await hub.deps.relays.accountOnRelays('invented@example.org')).toEqual([]);
+});
+
 test('a heartbeat from a relay that lost its state brings it the desired state', async () => {
   await hub.enrol('mx1');
   await ingest(hub.deps)(event('mx1', pack('mx1', mails('thief', 0, 30))));

@@ -45,6 +45,8 @@ export async function recordProofs(deps: Deps, relay: string, at: number, proofs
     const known = (await deps.relays.accountOnRelays(account)).find((each) => each.relay === relay);
     if (known !== undefined && known.at > at) continue;
     const findingId = (await deps.findings.containmentOf(account))?.findingId;
+    // A relay has nothing to prove of an account that nobody contained; a stolen key could invent accounts without end.
+    if (findingId === undefined && known === undefined) continue;
     const same = known !== undefined && known.findingId === findingId;
     const inForce = fresh.some(({ what, verified }) => verified && (what === 'quarantine' || what === 'block'));
     // Since when it holds there: the first proof of this containment, by the relay's own clock.

@@ -40,7 +40,8 @@ export interface IdsOptions {
 
 /**
  * The queue IDs of accounts, from the bytes of logs, while they are read. Rows are what the core's `attribute` says of
- * the union of all lines; memory is bounded, because a trace leaves it (for `Spill`) when log time has passed it.
+ * the union of all lines; memory is bounded while lines come, because a trace leaves it (for `Spill`) when log time has
+ * passed it. The join at the end is not: it holds all that is still in question.
  *
  * A trace's way: fresh → settled (log time passed its beginning by `settleMicros`: its rows are certain) → remembered
  * (`keepMicros` after its last line, or when memory is short). A long ID names one message for ever, so its row need
