@@ -12,6 +12,8 @@ export interface FeedOptions {
   readonly year: number | undefined;
   /** Called between chunks; what it returns is awaited. */
   readonly between: (progress: Progress) => Promise<void> | undefined;
+  /** A file ended within a line. */
+  readonly torn: (path: string) => void;
   /** Input has come to a stop, though it has not ended. */
   readonly idle: () => Promise<void> | undefined;
 }
@@ -50,6 +52,7 @@ export async function feed(files: readonly LogFile[], reader: LineReader, option
       const untilMicros = next === undefined ? Number.POSITIVE_INFINITY : next.nowMicros + slackMicros;
       const more = await source.read(reader, untilMicros, options.idle);
       if (!more) {
+        if (source.isTorn) options.torn(source.file.path);
         waiting.shift();
         doneBytes += source.file.sizeBytes ?? 0;
       }
@@ -77,6 +80,8 @@ class Source {
   #clock: LogClock;
   #log: LogBytes | undefined;
   #buffer: Buffer = Buffer.alloc(0);
+  /** Bytes that follow those in `#buffer`. */
+  #later: Buffer | undefined;
   #from = 0;
   #end = 0;
   #skipping = false;
@@ -119,6 +124,11 @@ class Source {
     return this.#log?.position ?? 0;
   }
 
+  /** Whether bytes are left that are no whole line. */
+  get isTorn(): boolean {
+    return this.#end > this.#from;
+  }
+
   /** Moves the year of stamps without one. */
   move(years: number): void {
     const at = new Date(this.#clock.nowMicros / 1000);
@@ -126,7 +136,10 @@ class Source {
     this.#clock = new LogClock(this.#zone, at.getTime() * 1000);
   }
 
-  /** Reads on until `untilMicros`, at most to the end of what is there; false at the end of the file. */
+  /**
+   * Reads on until `untilMicros`, at most to the end of what is there; false at the end of the file. What follows the last
+   * newline is not read: a login may be cut there, and be somebody else's (I1).
+   */
   async read(reader: LineReader, untilMicros: number, idle: () => Promise<void> | undefined): Promise<boolean> {
     const from = this.#from;
     if (this.#from < this.#end) this.#from = reader.read(this.#buffer, from, this.#end, this.#clock, untilMicros);
@@ -136,22 +149,18 @@ class Source {
       this.#append(chunk);
       return true;
     }
-    if (this.#end > this.#from) {
-      this.#append(Buffer.from('\n'));
-      reader.read(this.#buffer, this.#from, this.#end, this.#clock, Number.POSITIVE_INFINITY);
-    }
     this.close();
     return false;
   }
 
   close(): void {
     this.#log?.close();
-    this.#buffer = Buffer.alloc(0);
-    this.#from = 0;
-    this.#end = 0;
   }
 
   async #next(idle: () => Promise<void> | undefined): Promise<Buffer | undefined> {
+    const later = this.#later;
+    this.#later = undefined;
+    if (later !== undefined) return later;
     this.#log ??= this.file.open();
     this.#pending ??= this.#log.next();
     if (this.file.sizeBytes === undefined) {
@@ -166,23 +175,31 @@ class Source {
     return chunk;
   }
 
-  /** What was not read yet, and the new bytes behind it. */
+  /** What was not read yet, and the new bytes behind it: only the line that both share is put together. */
   #append(chunk: Buffer): void {
-    const restLength = this.#end - this.#from;
-    if (restLength === 0) {
-      this.#buffer = chunk;
-    } else if (restLength <= maxLineBytes) {
-      this.#buffer = Buffer.concat([this.#buffer.subarray(this.#from, this.#end), chunk]);
-    } else {
+    const rest = this.#buffer.subarray(this.#from, this.#end);
+    const lineEnd = chunk.indexOf(10) + 1;
+    if (rest.length === 0) {
+      this.#set(chunk);
+    } else if (rest.length + (lineEnd === 0 ? chunk.length : lineEnd) > maxLineBytes) {
       this.#skipping = true;
-      this.#buffer = chunk;
+      this.#set(chunk);
+    } else if (lineEnd === 0) {
+      this.#set(Buffer.concat([rest, chunk]));
+    } else {
+      this.#set(Buffer.concat([rest, chunk.subarray(0, lineEnd)]));
+      this.#later = chunk.subarray(lineEnd);
     }
-    this.#from = 0;
-    this.#end = this.#buffer.length;
     if (!this.#skipping) return;
     const newline = this.#buffer.indexOf(10);
     this.#skipping = newline < 0;
     this.#from = newline < 0 ? this.#end : newline + 1;
+  }
+
+  #set(bytes: Buffer): void {
+    this.#buffer = bytes;
+    this.#from = 0;
+    this.#end = bytes.length;
   }
 }
 

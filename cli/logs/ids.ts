@@ -2,8 +2,8 @@ import { canonicalAccount } from '../../shared/account/account.ts';
 import { IdsEngine } from '../../shared/ids/engine.ts';
 import { Accounts, type IdRow, jsonLine, tsvHeader } from '../../shared/ids/row.ts';
 import { TsvWriter } from '../../shared/ids/tsv.ts';
-import { usage } from '../failure.ts';
-import { feed } from './feed.ts';
+import { exitCodes, usage } from '../failure.ts';
+import { feed, type Progress } from './feed.ts';
 import { logFile } from './log-file.ts';
 import { Output } from './output.ts';
 import { type OwnNetwork, ownNetworks } from './own-hosts.ts';
@@ -53,27 +53,34 @@ export async function ids(paths: readonly string[], command: IdsCommand): Promis
   const engine = new IdsEngine({
     ownHost: ownNetworks(command.own),
     rows: command.stillQueued || queueIdsOnly ? 'open' : json ? 'ended' : 'known',
-    outcomes: json && !queueIdsOnly,
     spill,
-    sink: json || queueIdsOnly ? { row: others } : tsv,
+    sink: json || queueIdsOnly ? { row: others, plain: (row) => others(row.toIdRow()) } : tsv,
   });
 
   if (!json && !queueIdsOnly) tsv.line(tsvHeader);
   try {
-    await feed(files, engine, {
+    const options = {
       zone: command.timezone,
       year: command.year,
-      between(progress) {
+      between(progress: Progress) {
         bar.show(progress);
         return output.isBlocked ? output.drained() : undefined;
+      },
+      torn(path: string) {
+        bar.clear();
+        console.error(`holdfast: ${path}: ends within a line, which was not read`);
       },
       idle() {
         engine.flush();
         tsv.flush();
         return output.drained();
       },
-    });
+    };
+    await feed(files, engine, options);
     engine.end();
+    const { later } = engine;
+    while (later.begin()) await feed(files, later, { ...options, torn: () => undefined, idle: () => undefined });
+    later.end();
   } finally {
     spill.close();
     bar.clear();
@@ -88,4 +95,8 @@ export async function ids(paths: readonly string[], command: IdsCommand): Promis
   }
   tsv.flush();
   await output.drained();
+  const { lines, malformedLines } = engine;
+  if (malformedLines > 0) console.error(`holdfast: ${malformedLines} of ${lines} lines could not be read`);
+  // No rows of what is no log at all must not look like an answer.
+  if (malformedLines > 0 && malformedLines === lines) process.exitCode = exitCodes.usage;
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createReadStream, statSync } from 'node:fs';
+import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { messageOf, usage } from '../failure.ts';
@@ -22,7 +22,7 @@ export interface LogFile {
   open(): LogBytes;
 }
 
-const chunkBytes = 1 << 20;
+const chunkBytes = 1 << 18;
 
 /** A maillog: plain, `.gz`, `.zst`, `.xz`, or `-` for standard input. @throws usage Failure */
 export function logFile(path: string): LogFile {
@@ -45,6 +45,8 @@ export function logFile(path: string): LogFile {
 }
 
 function opened(path: string): LogBytes {
+  const isPacked = /\.(?:gz|zst|xz)$/.test(path);
+  if (!isPacked && statSync(path).isFile()) return new FileBytes(path);
   const file = createReadStream(path, { highWaterMark: chunkBytes });
   if (path.endsWith('.xz')) return unxz(path, file);
   const unpack = path.endsWith('.gz')
@@ -55,6 +57,41 @@ function opened(path: string): LogBytes {
   if (unpack === undefined) return new StreamBytes(path, file, file);
   file.on('error', (error) => unpack.destroy(error));
   return new StreamBytes(path, file.pipe(unpack), file);
+}
+
+/** A plain file, read into the same memory again and again: a chunk is good until the one after the next is asked for. */
+class FileBytes implements LogBytes {
+  readonly #path: string;
+  #file: number | undefined;
+  #chunk = Buffer.allocUnsafe(chunkBytes);
+  #other = Buffer.allocUnsafe(chunkBytes);
+  position = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+    try {
+      this.#file = openSync(path, 'r');
+    } catch (error) {
+      throw usage(`${path}: ${messageOf(error)}`);
+    }
+  }
+
+  async next(): Promise<Buffer | undefined> {
+    if (this.#file === undefined) return undefined;
+    [this.#chunk, this.#other] = [this.#other, this.#chunk];
+    try {
+      const length = readSync(this.#file, this.#chunk);
+      this.position += length;
+      return length === 0 ? undefined : this.#chunk.subarray(0, length);
+    } catch (error) {
+      throw usage(`${this.#path}: ${messageOf(error)}`);
+    }
+  }
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
 }
 
 /** Node has no xz of its own. */

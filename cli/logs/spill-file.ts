@@ -1,7 +1,7 @@
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Spill } from '../../shared/ids/remembered.ts';
+import type { Spill } from '../../shared/ids/spill.ts';
 
 /**
  * Blocks in a temporary file, which has no name from its first byte on: whatever ends this process, nothing is left.

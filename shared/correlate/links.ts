@@ -23,7 +23,8 @@ export function isLoopback(address: string): boolean {
   return address === '::1' || /^127\.\d+\.\d+\.\d+$/.test(address);
 }
 
-const agreeMicros = 2_000_000;
+/** Two hosts' clocks, or a program's line that came late. */
+export const agreeMicros = 2_000_000;
 
 /** Which message was made from which. */
 export interface Links {
@@ -71,9 +72,8 @@ export function linksOf(messages: readonly Message[], ownHost: OwnHost): Links {
       if (outcome.child === undefined) continue;
       const relay = ownHost(outcome.child.address, parent.relay);
       if (relay === undefined) continue;
-      const agreeing = (byId.get(`${relay}\0${outcome.child.queueId}`) ?? []).filter((child) =>
-        agrees(parent, child, outcome.atMicros),
-      );
+      const named = byId.get(`${relay}\0${outcome.child.queueId}`) ?? [];
+      const agreeing = currentAt(named, outcome.atMicros).filter((child) => agrees(parent, child, outcome.atMicros));
       const [only] = agreeing;
       if (agreeing.length === 1 && only !== undefined) link(parent, only);
     }
@@ -89,7 +89,7 @@ export function linksOf(messages: readonly Message[], ownHost: OwnHost): Links {
           ? undefined
           : ownHost(child.client, child.relay);
     if (relay === undefined) continue;
-    const agreeing = (byId.get(`${relay}\0${claimed}`) ?? []).filter((parent) =>
+    const agreeing = currentAt(byId.get(`${relay}\0${claimed}`) ?? [], child.acceptedAtMicros).filter((parent) =>
       child.origId !== undefined
         ? parent.instance === child.instance &&
           parent !== child &&
@@ -101,6 +101,20 @@ export function linksOf(messages: readonly Message[], ownHost: OwnHost): Links {
   }
 
   return { parentOf, contested };
+}
+
+/**
+ * What an ID named at a time, on each instance: an ID names one message at once, and those before it are gone. One that
+ * begins later may be meant too, as far as clocks allow.
+ */
+function currentAt(lives: readonly Message[], atMicros: number): Message[] {
+  if (lives.length < 2) return [...lives];
+  const latest = new Map<string, number>();
+  for (const { instance, acceptedAtMicros } of lives) {
+    const known = latest.get(instance) ?? Number.NEGATIVE_INFINITY;
+    if (acceptedAtMicros <= atMicros && acceptedAtMicros > known) latest.set(instance, acceptedAtMicros);
+  }
+  return lives.filter(({ instance, acceptedAtMicros }) => acceptedAtMicros >= (latest.get(instance) ?? 0));
 }
 
 function agrees(parent: Message, child: Message, linkedAtMicros: number): boolean {

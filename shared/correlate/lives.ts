@@ -43,7 +43,7 @@ export function isMessage(message: Message): boolean {
 }
 
 /** Two records of one ID on one instance within this span are one life. Log stamps may be whole seconds. */
-const sameLifeMicros = 1_000_000;
+export const sameLifeMicros = 1_000_000;
 
 /** All messages in the union of some parts; order and repetition of the parts do not matter. */
 export function messagesOf(parts: Iterable<Part>): Message[] {
@@ -61,8 +61,7 @@ export function messagesOf(parts: Iterable<Part>): Message[] {
 
 /** The lives of one queue ID. Facts may be repeated and in any order; the result is the same. */
 export function livesOf(relay: string, trace: Trace): Message[] {
-  const sorted = [...trace.facts].sort(byTime);
-  const facts = sorted.filter((fact, index) => byTime(fact, sorted[index - 1]) !== 0);
+  const facts = sortedOnce(trace.facts);
   const encoded = longIdMicros(trace.queueId);
   if (encoded !== undefined) return [fold(relay, trace, encoded, facts)];
   const starts = startsOf(facts);
@@ -161,14 +160,26 @@ function chosenId(known: string | undefined, hash: string): string {
   return hash !== '' && hash < known ? hash : known;
 }
 
-/** A total order over facts, so that equal unions fold to equal messages. */
-function byTime(a: Fact, b: Fact | undefined): number {
-  if (b === undefined) return 1;
-  if (a.atMicros !== b.atMicros) return a.atMicros - b.atMicros;
-  const [left, right] = [canonical(a), canonical(b)];
-  return left < right ? -1 : left > right ? 1 : 0;
-}
-
-function canonical(fact: Fact): string {
-  return JSON.stringify(Object.entries(fact).sort(([a], [b]) => (a < b ? -1 : 1)));
+/** In a total order, each once, so that equal unions fold to equal messages. */
+function sortedOnce(facts: readonly Fact[]): Fact[] {
+  const texts = new Map<Fact, string>();
+  // Most facts differ in time, and need no text.
+  const textOf = (fact: Fact): string => {
+    const known = texts.get(fact);
+    if (known !== undefined) return known;
+    const text = JSON.stringify(Object.entries(fact).sort(([a], [b]) => (a < b ? -1 : 1)));
+    texts.set(fact, text);
+    return text;
+  };
+  const order = (a: Fact, b: Fact): number => {
+    if (a.atMicros !== b.atMicros) return a.atMicros - b.atMicros;
+    if (a.kind !== b.kind) return a.kind < b.kind ? -1 : 1;
+    const [left, right] = [textOf(a), textOf(b)];
+    return left < right ? -1 : left > right ? 1 : 0;
+  };
+  const sorted = [...facts].sort(order);
+  return sorted.filter((fact, index) => {
+    const before = sorted[index - 1];
+    return before === undefined || order(fact, before) !== 0;
+  });
 }

@@ -4,6 +4,8 @@ import { endOfStamp, stampMicros } from '../parse/stamp.ts';
 import { type Chunk, chunkOf, copyBytes, indexOfByte, isSame } from './words.ts';
 
 const dayMicros = 86_400_000_000;
+/** Less than half an hour by as much as lines may fall back, in the hour that passes twice. */
+const aheadMicros = 29 * 60_000_000;
 const colon = 58;
 const blank = 32;
 const point = 46;
@@ -25,8 +27,9 @@ export class LogClock {
   #offsetLength = 0;
   /** Line time, to the minute. */
   nowMicros: number;
-  /** Index after the stamp that `read` found. */
+  /** Index after the stamp that `read` found, and its instant: a number returned would be memory to be freed. */
   end = 0;
+  micros = 0;
 
   /** `nearMicros`: when the first line was written, roughly (half a year). */
   constructor(zone: string, nearMicros: number) {
@@ -41,41 +44,41 @@ export class LogClock {
   }
 
   /**
-   * The instant of the stamp at `at`, if it is in one of the two usual forms and a blank follows it within `limit`;
-   * else -1: ask `parseLine`.
+   * Reads the stamp at `at`, if it is in one of the two usual forms and a blank follows it within `limit`; else false: ask
+   * `parseLine`.
    */
-  read(chunk: Chunk, at: number, limit: number): number {
-    if (at + 20 > limit) return -1;
+  read(chunk: Chunk, at: number, limit: number): boolean {
+    if (at + 20 > limit) return false;
     const first = chunk.view.getUint8(at);
     return first >= 48 && first <= 57 ? this.#rfc3339(chunk, at, limit) : this.#rfc3164(chunk, at);
   }
 
   /** The instant of the whole line in `[from, end)`, whatever its form; `undefined` if it has none. */
   timeOf(bytes: Buffer, from: number, end: number): number | undefined {
-    const plain = this.read(chunkOf(bytes), from, end);
-    if (plain >= 0) return plain;
+    if (this.read(chunkOf(bytes), from, end)) return this.micros;
     const parsed = parseLine(bytes.toString('utf8', from, end), this.#context);
     return 'ok' in parsed ? parsed.ok.atMicros : undefined;
   }
 
-  #rfc3164({ bytes, view }: Chunk, at: number): number {
+  #rfc3164({ bytes, view }: Chunk, at: number): boolean {
     const tens = view.getUint8(at + 13) - 48;
     const ones = view.getUint8(at + 14) - 48;
-    if (view.getUint8(at + 15) !== blank || tens < 0 || tens > 5 || ones < 0 || ones > 9) return -1;
+    if (view.getUint8(at + 15) !== blank || tens < 0 || tens > 5 || ones < 0 || ones > 9) return false;
     const micros = (tens * 10 + ones) * 1_000_000;
     const isKnown = this.#minuteLength === 13 && isSame(view, at, at + 13, this.#minute, 0);
-    if (!isKnown && !this.#learn(bytes, at, at + 15, 13, micros)) return -1;
+    if (!isKnown && !this.#learn(bytes, at, at + 15, 13, micros)) return false;
     this.end = at + 15;
-    return this.#minuteMicros + micros;
+    this.micros = this.#minuteMicros + micros;
+    return true;
   }
 
-  #rfc3339({ bytes, view }: Chunk, at: number, limit: number): number {
+  #rfc3339({ bytes, view }: Chunk, at: number, limit: number): boolean {
     const tens = view.getUint8(at + 17) - 48;
     const ones = view.getUint8(at + 18) - 48;
-    if (tens < 0 || tens > 5 || ones < 0 || ones > 9) return -1;
+    if (tens < 0 || tens > 5 || ones < 0 || ones > 9) return false;
     let micros = (tens * 10 + ones) * 1_000_000;
     const end = indexOfByte(view, blank, at + 19, Math.min(limit, at + 33));
-    if (end >= limit || end === at + 33) return -1;
+    if (end >= limit || end === at + 33) return false;
     let offsetFrom = at + 19;
     if (view.getUint8(offsetFrom) === point) {
       let unit = 100_000;
@@ -84,23 +87,24 @@ export class LogClock {
         if (digit < 0 || digit > 9) break;
         micros += digit * unit;
         // Beyond microseconds: another form.
-        if (unit < 1) return -1;
+        if (unit < 1) return false;
         unit = unit === 1 ? 0 : unit / 10;
       }
     }
-    if (end - offsetFrom > 6) return -1;
+    if (end - offsetFrom > 6) return false;
     const isKnown =
       this.#minuteLength === 17 &&
       this.#offsetLength === end - offsetFrom &&
       isSame(view, at, at + 17, this.#minute, 0) &&
       isSame(view, offsetFrom, end, this.#offset, 0);
     if (!isKnown) {
-      if (!this.#learn(bytes, at, end, 17, micros)) return -1;
+      if (!this.#learn(bytes, at, end, 17, micros)) return false;
       this.#offsetLength = end - offsetFrom;
       copyBytes(view, offsetFrom, end, this.#offset, 0);
     }
     this.end = end;
-    return this.#minuteMicros + micros;
+    this.micros = this.#minuteMicros + micros;
+    return true;
   }
 
   /**
@@ -124,6 +128,7 @@ export class LogClock {
   saw(micros: number): void {
     const agree = Math.abs(micros - this.nowMicros) < dayMicros;
     this.nowMicros = micros;
-    if (agree) this.#context = { zone: this.#zone, nearMicros: micros };
+    // Half an hour ahead: of the two hours of one name, the one that goes forward.
+    if (agree) this.#context = { zone: this.#zone, nearMicros: micros + aheadMicros };
   }
 }

@@ -6,7 +6,7 @@ const base52Digit = 2;
 const z = 122;
 const alphabets = new Uint8Array(256);
 const values = new Uint8Array(256);
-for (const digit of '0123456789ABCDEF') alphabets[digit.charCodeAt(0)] = hexDigit;
+for (const digit of '0123456789ABCDEFabcdef') alphabets[digit.charCodeAt(0)] = hexDigit;
 for (const [value, digit] of [...'0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz'].entries()) {
   const code = digit.charCodeAt(0);
   alphabets[code] = (alphabets[code] ?? 0) | base52Digit;
@@ -14,16 +14,17 @@ for (const [value, digit] of [...'0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrs
 }
 
 /**
- * Whether a queue ID stands in `[from, end)`, as `isQueueId` says. The usual ones are recognised without a string: short
- * ones of 6 to 15 digits, and long ones of six digits of seconds, four of microseconds below a million, `z` and inode.
+ * Whether a queue ID stands in `[from, end)`, as `isQueueId` says. Short ones, and long ones of six digits of seconds,
+ * four of microseconds below a million, `z` and inode, are recognised without a string.
  */
 export function isIdAt({ bytes, view }: Chunk, from: number, end: number): boolean {
   const length = end - from;
   if (length < 6 || length > 26) return false;
   let common = hexDigit | base52Digit;
   for (let at = from; at < end; at++) common &= alphabets[view.getUint8(at)] ?? 0;
-  if ((common & hexDigit) !== 0 && length <= 15) return true;
-  if (common === base52Digit && longMicrosAt(view, from, end) !== undefined) return true;
+  if (common === 0) return false;
+  if ((common & hexDigit) !== 0 && length <= 21) return true;
+  if ((common & base52Digit) !== 0 && longMicrosAt(view, from, end) !== undefined) return true;
   return isQueueId(bytes.toString('latin1', from, end));
 }
 

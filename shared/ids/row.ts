@@ -1,5 +1,8 @@
 import { type AccountRule, canonicalAccount } from '../account/account.ts';
 import type { Message } from '../correlate/lives.ts';
+import type { Place } from './place.ts';
+import type { Range } from './plain.ts';
+import { type Chunk, chunkOf } from './words.ts';
 
 /** One life of one queue ID that belongs to an account. */
 export interface IdRow {
@@ -14,6 +17,50 @@ export interface IdRow {
   readonly client: string;
   /** Outcomes by status, where they are counted. */
   readonly outcomes?: Readonly<Record<string, number>>;
+}
+
+/** A piece of a line in the window. */
+export interface Piece extends Range {
+  chunk: Chunk;
+}
+
+const nothing = chunkOf(Buffer.alloc(0));
+const piece = (): Piece => ({ chunk: nothing, from: 0, end: 0 });
+
+/** A row as it stands in the window. One object is used for all of them: what is kept has to be copied. */
+export class PlainRow {
+  place: Place | undefined;
+  readonly queueId = piece();
+  readonly login = piece();
+  acceptedAtMicros = 0;
+  attribution: IdRow['attribution'] = 'direct';
+  readonly sender = piece();
+  readonly client = piece();
+
+  toIdRow(): IdRow {
+    const { relay, instance } = this.place ?? { relay: { name: '' }, instance: '' };
+    return {
+      relay: relay.name,
+      instance,
+      queueId: textOf(this.queueId),
+      login: textOf(this.login),
+      acceptedAtMicros: this.acceptedAtMicros,
+      attribution: this.attribution,
+      sender: textOf(this.sender),
+      client: textOf(this.client),
+    };
+  }
+}
+
+function textOf({ chunk, from, end }: Piece): string {
+  return chunk.bytes.toString('utf8', from, end);
+}
+
+/** Takes rows. */
+export interface RowSink {
+  row(row: IdRow): void;
+  /** The same, without decoding what is only copied out again: that costs as much as all else about a row. */
+  plain(row: PlainRow): void;
 }
 
 /** The row of a life; `outcomes`: count them. */
@@ -77,10 +124,14 @@ export class Accounts {
   }
 }
 
-/** A field of a row: a tab or line end, which Postfix does not log, becomes `?`. */
+/** A field of a row: a control character, which Postfix does not log, becomes `?`. */
 export function cell(text: string): string {
-  return /[\t\n\r]/.test(text) ? text.replace(/[\t\n\r]/g, '?') : text;
+  return controls.test(text) ? text.replace(controlsEach, '?') : text;
 }
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const controls = /[\x00-\x1f\x7f]/;
+const controlsEach = new RegExp(controls, 'g');
 
 /** The seconds written last, by their low bits: rows come nearly in the order of time. */
 const seconds: { at: number; text: string }[] = Array.from({ length: 64 }, () => ({ at: -1, text: '' }));

@@ -1,8 +1,5 @@
-import { text } from './columns.ts';
 import type { Place } from './place.ts';
-import type { RowSink } from './printer.ts';
-import { type Accounts, cell, type IdRow, rfc3339, tsvLine } from './row.ts';
-import type { Traces } from './traces.ts';
+import { type Accounts, cell, type IdRow, type Piece, type PlainRow, type RowSink, rfc3339, tsvLine } from './row.ts';
 import { type Chunk, chunkOf, copyBytes, hashOf, isSame } from './words.ts';
 
 interface KnownLogin {
@@ -26,12 +23,12 @@ export interface TsvOptions {
 }
 
 const bufferBytes = 1 << 16;
-/** A row from columns is shorter: none of its texts has more than 255 bytes. */
-const maxDirectBytes = 2048;
+/** A row has so many bytes beside its texts, at most. */
+const fixedBytes = 1024;
 const slots = 4096;
 const tab = 9;
 const newline = 10;
-const directMark = chunkOf(Buffer.from('\tdirect\t'));
+const marks = { direct: chunkOf(Buffer.from('\tdirect\t')), derived: chunkOf(Buffer.from('\tderived\t')) };
 
 /** Rows as TSV, most of them from bytes to bytes. */
 export class TsvWriter implements RowSink {
@@ -40,7 +37,6 @@ export class TsvWriter implements RowSink {
   #used = 0;
   readonly #places = new Map<Place, KnownPlace>();
   readonly #logins: (KnownLogin | undefined)[] = new Array(slots).fill(undefined);
-  readonly #scratch = chunkOf(Buffer.alloc(256));
   /** The seconds written last, and their text up to the point. */
   #second = -1;
   readonly #secondText = chunkOf(Buffer.alloc(20));
@@ -59,31 +55,32 @@ export class TsvWriter implements RowSink {
     if (isWantedPlace(row.relay, row.instance) && isWantedAccount(account)) this.line(tsvLine(row, account));
   }
 
-  direct(traces: Traces, slot: number): boolean {
-    const { columns } = traces;
-    const micros = traces.beginning(slot);
-    const login = this.#login(traces, slot);
-    const place = this.#place(columns.placeOf(slot));
-    if (!login.isWanted || !place.isWanted) return true;
-    if (this.#used + maxDirectBytes > bufferBytes) this.flush();
+  plain(row: PlainRow): void {
+    const { place, queueId, sender, client } = row;
+    if (place === undefined) return;
+    const login = this.#login(row.login);
+    const head = this.#place(place);
+    if (!login.isWanted || !head.isWanted) return;
+    const length = fixedBytes + sender.end - sender.from + login.account.bytes.length;
+    // Postfix logs no control characters. Whoever wrote these did not mean to make a row.
+    if (length > bufferBytes || hasControls(sender) || hasControls(client)) {
+      this.row(row.toIdRow());
+      return;
+    }
+    if (this.#used + length > bufferBytes) this.flush();
     const { view } = this.#buffer;
-    let to = copyAll(place.head, view, this.#used);
-    to = columns.copyText(slot, text.id, view, to);
+    let to = copyAll(head.head, view, this.#used);
+    to = copyPiece(queueId, view, to);
     view.setUint8(to, tab);
     to = copyAll(login.account, view, to + 1);
     view.setUint8(to, tab);
-    to = this.#time(micros, to + 1);
-    to = copyAll(directMark, view, to);
-    const senderFrom = to;
-    to = columns.copyText(slot, text.sender, view, to);
+    to = this.#time(row.acceptedAtMicros, to + 1);
+    to = copyAll(marks[row.attribution], view, to);
+    to = copyPiece(sender, view, to);
     view.setUint8(to, tab);
-    const clientFrom = to + 1;
-    to = columns.copyText(slot, text.client, view, clientFrom);
+    to = copyPiece(client, view, to + 1);
     view.setUint8(to, newline);
-    // Postfix logs no control characters. Whoever wrote these did not mean to make a row.
-    if (hasControls(view, senderFrom, clientFrom - 1) || hasControls(view, clientFrom, to)) return false;
     this.#used = to + 1;
-    return true;
   }
 
   flush(): void {
@@ -98,20 +95,18 @@ export class TsvWriter implements RowSink {
     else this.#used += this.#buffer.bytes.write(line, this.#used);
   }
 
-  #login({ columns }: Traces, slot: number): KnownLogin {
-    const { bytes, view } = this.#scratch;
-    const end = columns.copyText(slot, text.login, view, 0);
-    const at = hashOf(view, 0, end) & (slots - 1);
-    const known = this.#logins[at];
-    if (known?.login.bytes.length === end && isSame(view, 0, end, known.login.view, 0)) return known;
-    const login = bytes.toString('utf8', 0, end);
+  #login({ chunk: { bytes, view }, from, end }: Piece): KnownLogin {
+    const slot = hashOf(view, from, end) & (slots - 1);
+    const known = this.#logins[slot];
+    if (known?.login.bytes.length === end - from && isSame(view, from, end, known.login.view, 0)) return known;
+    const login = bytes.toString('utf8', from, end);
     const account = this.#options.accounts.of(login);
     const made = {
-      login: chunkOf(Buffer.from(bytes.subarray(0, end))),
+      login: chunkOf(Buffer.from(bytes.subarray(from, end))),
       account: chunkOf(Buffer.from(cell(account))),
       isWanted: this.#options.isWantedAccount(account),
     };
-    this.#logins[at] = made;
+    this.#logins[slot] = made;
     return made;
   }
 
@@ -149,7 +144,14 @@ function copyAll({ bytes, view }: Chunk, target: DataView, to: number): number {
   return copyBytes(view, 0, bytes.length, target, to);
 }
 
-function hasControls(view: DataView, from: number, end: number): boolean {
-  for (let at = from; at < end; at++) if (view.getUint8(at) < 32) return true;
+function copyPiece({ chunk, from, end }: Piece, target: DataView, to: number): number {
+  return copyBytes(chunk.view, from, end, target, to);
+}
+
+function hasControls({ chunk: { view }, from, end }: Piece): boolean {
+  for (let at = from; at < end; at++) {
+    const code = view.getUint8(at);
+    if (code < 32 || code === 127) return true;
+  }
   return false;
 }

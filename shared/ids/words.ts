@@ -16,23 +16,28 @@ export function chunkOf(bytes: Buffer): Chunk {
 /** A text to be recognised: its words, the last one overlapping the one before; four bytes at least. */
 export interface Pattern {
   readonly length: number;
-  readonly words: readonly { readonly offset: number; readonly word: number }[];
+  readonly first: number;
+  readonly words: Int32Array;
+  /** Of the last word. */
+  readonly last: number;
 }
 
 export function patternOf(text: string): Pattern {
   const bytes = new TextEncoder().encode(text);
   const view = new DataView(bytes.buffer);
-  const offsets = Array.from({ length: Math.floor(bytes.length / 4) }, (_, index) => index * 4);
-  if (bytes.length % 4 > 0) offsets.push(bytes.length - 4);
-  const words = offsets.map((offset) => ({ offset, word: view.getInt32(offset, true) }));
-  return { length: bytes.length, words };
+  const words = Int32Array.from({ length: Math.floor(bytes.length / 4) }, (_, index) => view.getInt32(index * 4, true));
+  const last = view.getInt32(bytes.length - 4, true);
+  return { length: bytes.length, first: words[0] ?? 0, words, last };
 }
 
 /** Whether a pattern stands at `at`, and ends before `end`. */
 export function isAt(view: DataView, at: number, end: number, pattern: Pattern): boolean {
-  if (at < 0 || at + pattern.length > end) return false;
-  for (const { offset, word } of pattern.words) if (view.getInt32(at + offset, true) !== word) return false;
-  return true;
+  if (at < 0 || at + pattern.length > end || view.getInt32(at, true) !== pattern.first) return false;
+  const { words, length } = pattern;
+  for (let word = 1; word < words.length; word++) {
+    if (view.getInt32(at + word * 4, true) !== words[word]) return false;
+  }
+  return view.getInt32(at + length - 4, true) === pattern.last;
 }
 
 /** Index of the first byte equal to `byte` in `[from, end)`, or `end`. For places that are a few bytes away. */
@@ -107,12 +112,6 @@ export function hashOf(view: DataView, from: number, end: number): number {
   let rest = 0;
   for (; at < end; at++) rest = (rest << 8) | view.getUint8(at);
   return step(hash, rest);
-}
-
-/** The same of a text's UTF-8 bytes. */
-export function hashOfText(text: string): number {
-  const { bytes, view } = chunkOf(Buffer.from(text));
-  return hashOf(view, 0, bytes.length);
 }
 
 function step(hash: number, word: number): number {

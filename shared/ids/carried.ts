@@ -1,0 +1,86 @@
+import { factOf } from '../correlate/collect.ts';
+import type { Fact } from '../correlate/facts.ts';
+import { parseLine } from '../parse/line.ts';
+import type { Key } from './key.ts';
+import type { Segment } from './segment.ts';
+import { kind } from './sift.ts';
+
+/** What is known of a life with an owner, as far as it bears on what is made from it. */
+export interface CarriedLife {
+  readonly key: Key;
+  /** Number of its place. */
+  readonly place: number;
+  readonly queueId: string;
+  /** The owner's. */
+  readonly login: string;
+  readonly startMicros: number;
+  /** -1: unknown. */
+  readonly queuedMicros: number;
+  readonly messageId: string | undefined;
+}
+
+/** Some 20 MB. */
+const maxLives = 50_000;
+const ends: ReadonlySet<Fact['kind']> = new Set(['removed', 'purged', 'requeued']);
+
+/**
+ * Lives of accounts that are still in the queue when their lines leave the window: what a filter makes of them may come
+ * an hour later, a requeue days later. Those beyond `maxLives` cost a second reading if that happens.
+ */
+export class Carried {
+  readonly #lives = new Map<number, CarriedLife[]>();
+  #count = 0;
+  #ended: { readonly one: number; readonly place: number }[] = [];
+
+  of({ one, other }: Key): readonly CarriedLife[] {
+    return this.#lives.get(one)?.filter(({ key }) => key.other === other) ?? [];
+  }
+
+  add(life: CarriedLife): void {
+    if (this.#count >= maxLives) return;
+    const known = this.#lives.get(life.key.one);
+    if (known?.some(({ place, key }) => place === life.place && key.other === life.key.other)) return;
+    if (known === undefined) this.#lives.set(life.key.one, [life]);
+    else known.push(life);
+    this.#count += 1;
+  }
+
+  /**
+   * Drops the lives that end in a segment which leaves the window; not before the next one leaves too: what was made from
+   * them may stand there.
+   */
+  endWith(segment: Segment, zone: string): void {
+    for (const { one, place } of this.#ended) this.#drop(one, place);
+    this.#ended = [];
+    if (this.#count === 0) return;
+    for (let entry = 0; entry < segment.count; entry++) {
+      const what = segment.kind(entry);
+      if ((what !== kind.removed && what !== kind.other) || !this.#lives.has(segment.one(entry))) continue;
+      if (what === kind.other && !isEnd(segment, entry, zone)) continue;
+      this.#ended.push({ one: segment.one(entry), place: segment.place(entry) });
+    }
+  }
+
+  #drop(one: number, place: number): void {
+    const lives = this.#lives.get(one) ?? [];
+    const open = lives.filter((life) => life.place !== place);
+    this.#count -= lives.length - open.length;
+    if (open.length === 0) this.#lives.delete(one);
+    else this.#lives.set(one, open);
+  }
+}
+
+function isEnd(segment: Segment, entry: number, zone: string): boolean {
+  const parsed = parseLine(segment.textOf(entry), { zone, nearMicros: segment.atMicros(entry) });
+  const stated = 'ok' in parsed ? factOf(parsed.ok, String) : undefined;
+  return stated !== undefined && ends.has(stated.fact.kind);
+}
+
+/** For the core, with the owner's login as the life's own. */
+export function factsOf({ login, startMicros, queuedMicros, messageId }: CarriedLife): Fact[] {
+  const facts: Fact[] = [{ kind: 'accepted', atMicros: startMicros, client: '', login }];
+  if (messageId !== undefined) facts.push({ kind: 'messageId', atMicros: startMicros, hash: messageId });
+  if (queuedMicros >= 0)
+    facts.push({ kind: 'queued', atMicros: queuedMicros, sender: '', sizeBytes: 0, recipients: 0 });
+  return facts;
+}

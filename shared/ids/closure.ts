@@ -1,0 +1,134 @@
+import { factOf } from '../correlate/collect.ts';
+import type { Fact } from '../correlate/facts.ts';
+import { type Attribution, attribute, type OwnHost } from '../correlate/links.ts';
+import { livesOf, type Message } from '../correlate/lives.ts';
+import { parseLine } from '../parse/line.ts';
+import type { LogRecord } from '../parse/record.ts';
+import { type Carried, factsOf } from './carried.ts';
+import { type Key, keyOf } from './key.ts';
+import type { OwnAddresses } from './own-addresses.ts';
+import type { Place, Places } from './place.ts';
+import { kind } from './sift.ts';
+import type { Window } from './window.ts';
+
+/** Facts are compared, never printed: no need to hash what strangers wrote. */
+const verbatim = (text: string): string => text;
+
+/** Facts by queue ID, for the core. */
+export class Chains {
+  readonly #places: Places;
+  readonly #traces = new Map<string, { place: Place; queueId: string; facts: Fact[] }>();
+
+  constructor(places: Places) {
+    this.#places = places;
+  }
+
+  /** Adds what a record states; its fact and the ID that it is about. */
+  add(record: LogRecord, atMicros: number): { queueId: string; fact: Fact } | undefined {
+    const stated = factOf(record, verbatim);
+    if (stated === undefined) return undefined;
+    const fact = { ...stated.fact, atMicros };
+    this.addFact(this.#places.at(record.host, record.instance), stated.queueId, fact);
+    return { queueId: stated.queueId, fact };
+  }
+
+  addFact(place: Place, queueId: string, fact: Fact): void {
+    const name = `${place.number} ${queueId}`;
+    const trace = this.#traces.get(name);
+    if (trace === undefined) this.#traces.set(name, { place, queueId, facts: [fact] });
+    else trace.facts.push(fact);
+  }
+
+  /** All facts about an ID at a place. */
+  factsOf(place: Place, queueId: string): readonly Fact[] {
+    return this.#traces.get(`${place.number} ${queueId}`)?.facts ?? [];
+  }
+
+  messages(): Message[] {
+    return [...this.#traces.values()].flatMap(({ place, queueId, facts }) =>
+      livesOf(place.relay.name, { instance: place.instance, queueId, facts }),
+    );
+  }
+}
+
+/** The IDs that a fact claims its own ID was made from. */
+export function parentsOf(fact: Fact, place: Place, own: OwnAddresses): Key[] {
+  const { relay } = place;
+  if (fact.kind === 'picked') return fact.origId === undefined ? [] : [keyOf(fact.origId, relay)];
+  if (fact.kind !== 'accepted' || fact.origQueueId === undefined) return [];
+  const from = own.relayOf(fact.client, relay);
+  return from === undefined ? [] : [keyOf(fact.origQueueId, from)];
+}
+
+export interface Judged {
+  readonly chains: Chains;
+  /** Of all IDs that were asked for on the way. */
+  readonly attributions: readonly Attribution[];
+  /** First halves of the keys of IDs whose beginning is not in the window. */
+  readonly missing: readonly number[];
+}
+
+/** Has the core judge what the window says of an ID, and of all that it may have been made from. */
+export class Closure {
+  readonly #window: Window;
+  readonly #places: Places;
+  readonly #own: OwnAddresses;
+  readonly #ownHost: OwnHost;
+  readonly #carried: Carried;
+
+  constructor(window: Window, places: Places, own: OwnAddresses, ownHost: OwnHost, carried: Carried) {
+    this.#window = window;
+    this.#places = places;
+    this.#own = own;
+    this.#ownHost = ownHost;
+    this.#carried = carried;
+  }
+
+  judge(target: Key, zone: string): Judged {
+    const chains = new Chains(this.#places);
+    const asked = new Set<number>([target.one]);
+    const waiting: Key[] = [target];
+    const ask = (key: Key): void => {
+      if (asked.has(key.one)) return;
+      asked.add(key.one);
+      waiting.push(key);
+    };
+    const missing: number[] = [];
+    for (let key = waiting.pop(); key !== undefined; key = waiting.pop()) {
+      const { parents, starts, logins } = this.#gather(key, chains, zone);
+      if (starts === 0) missing.push(key.one);
+      // Whose every life names its account, needs no parent.
+      if (starts === 0 || logins < starts) parents.forEach(ask);
+    }
+    return { chains, attributions: attribute(chains.messages(), this.#ownHost), missing };
+  }
+
+  /** Adds what the window says of an ID to `chains`. */
+  #gather(key: Key, chains: Chains, zone: string): { parents: Key[]; starts: number; logins: number } {
+    const parents: Key[] = [];
+    const starts: number[] = [];
+    let logins = 0;
+    for (const segment of this.#window.segments) {
+      for (let entry = segment.last(key.one, key.other); entry >= 0; entry = segment.before(entry)) {
+        if (segment.kind(entry) === kind.named) {
+          parents.push({ one: segment.one(entry - 1), other: segment.other(entry - 1) });
+          continue;
+        }
+        const nearMicros = segment.atMicros(entry);
+        const parsed = parseLine(segment.textOf(entry), { zone, nearMicros });
+        const fact = 'ok' in parsed ? chains.add(parsed.ok, nearMicros)?.fact : undefined;
+        if (fact === undefined) continue;
+        if (fact.kind === 'accepted' || fact.kind === 'picked') starts.push(nearMicros);
+        if (fact.kind === 'accepted' && fact.login !== undefined) logins += 1;
+        parents.push(...parentsOf(fact, this.#places.of(segment.place(entry)), this.#own));
+      }
+    }
+    for (const life of this.#carried.of(key)) {
+      if (starts.some((micros) => life.queueId.includes('z') || micros === life.startMicros)) continue;
+      for (const fact of factsOf(life)) chains.addFact(this.#places.of(life.place), life.queueId, fact);
+      starts.push(life.startMicros);
+      logins += 1;
+    }
+    return { parents, starts: starts.length, logins };
+  }
+}

@@ -1,0 +1,125 @@
+import { factOf } from '../correlate/collect.ts';
+import { attribute, type OwnHost } from '../correlate/links.ts';
+import { isMessage } from '../correlate/lives.ts';
+import { parseLine } from '../parse/line.ts';
+import type { LogRecord } from '../parse/record.ts';
+import type { LogClock } from './clock.ts';
+import { Chains, parentsOf } from './closure.ts';
+import { keyOf } from './key.ts';
+import type { OwnAddresses } from './own-addresses.ts';
+import type { Places } from './place.ts';
+import type { Printed } from './printed.ts';
+import { type IdRow, rowOf } from './row.ts';
+import { kind, Sifter, type Sighting, type SightingSink } from './sift.ts';
+import { type Chunk, chunkOf } from './words.ts';
+
+interface Options {
+  readonly ownHost: OwnHost;
+  readonly rows: 'known' | 'ended' | 'open';
+  readonly outcomes: boolean;
+  readonly places: Places;
+  readonly own: OwnAddresses;
+  readonly printed: Printed;
+  readonly print: (row: IdRow) => void;
+}
+
+/**
+ * What the window could not tell: links to mail that was gone by then, lines of a part of the log that was read before.
+ * The log is read again for those IDs and for all that they are linked to, until no more IDs come in; then the core
+ * judges over all their lines at once. They are few, and mostly none.
+ */
+export class SecondReading implements SightingSink {
+  readonly #options: Options;
+  /** First halves of keys: one too many does no harm. */
+  readonly #asked = new Set<number>();
+  #chains: Chains;
+  #sifter: Sifter;
+  #chunk: Chunk = chunkOf(Buffer.alloc(0));
+  #zone = 'UTC';
+  #askedBefore = 0;
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.#chains = new Chains(options.places);
+    this.#sifter = new Sifter(this, options.places, options.own);
+  }
+
+  /** Takes an ID; `one`: of its key. */
+  ask(one: number): void {
+    this.#asked.add(one);
+  }
+
+  /** Whether all lines have to be read (again). Forgets what was read. */
+  begin(): boolean {
+    if (this.#asked.size === this.#askedBefore) return false;
+    this.#askedBefore = this.#asked.size;
+    this.#chains = new Chains(this.#options.places);
+    return true;
+  }
+
+  /** As `IdsEngine.read`. */
+  read(bytes: Buffer, from: number, end: number, clock: LogClock, untilMicros: number): number {
+    if (this.#chunk.bytes !== bytes) this.#chunk = chunkOf(bytes);
+    this.#zone = clock.context.zone;
+    return this.#sifter.read(this.#chunk, from, end, clock, untilMicros);
+  }
+
+  /** Prints the rows that are not out yet, in the order of acceptance. */
+  end(): void {
+    const { ownHost, rows, outcomes, places, printed, print } = this.#options;
+    if (this.#asked.size === 0) return;
+    const isPrinted = printed.of(this.#asked);
+    attribute(this.#chains.messages(), ownHost)
+      .filter(({ message }) => isMessage(message) && (rows !== 'open' || message.removedAtMicros === undefined))
+      .filter(({ message: { relay, instance, queueId, acceptedAtMicros } }) => {
+        const { one } = keyOf(queueId, places.relay(relay));
+        return this.#asked.has(one) && !isPrinted(one, places.at(relay, instance).number, acceptedAtMicros);
+      })
+      .sort((a, b) => a.message.acceptedAtMicros - b.message.acceptedAtMicros)
+      .forEach(({ message, login }) => {
+        print(rowOf(message, login, outcomes));
+      });
+  }
+
+  saw({ bytes }: Chunk, { kind: what, key, place, atMicros, from, end }: Sighting): void {
+    if (!this.#asked.has(key.one)) return;
+    const parsed = parseLine(bytes.toString('utf8', from, end), { zone: this.#zone, nearMicros: atMicros });
+    if (!('ok' in parsed)) return;
+    if (what === kind.named) this.#askFor(parsed.ok);
+    else this.#add(parsed.ok, atMicros);
+    place.used = true;
+  }
+
+  parsed(_chunk: Chunk, record: LogRecord): void {
+    const stated = factOf(record, String);
+    if (stated === undefined) return;
+    const { places, own } = this.#options;
+    const place = places.at(record.host, record.instance);
+    if (this.#asked.has(keyOf(stated.queueId, place.relay).one)) this.#add(record, record.atMicros);
+    const { fact } = stated;
+    if (fact.kind !== 'outcome' || fact.child === undefined) return;
+    const child = own.relayOf(fact.child.address, place.relay);
+    if (child !== undefined && this.#asked.has(keyOf(fact.child.queueId, child).one)) this.#askFor(record);
+  }
+
+  malformed(): void {
+    // Counted when it was read first.
+  }
+
+  /** A delivery that names an ID in question: its own ID is one too. */
+  #askFor(record: LogRecord): void {
+    if (record.kind === 'delivery') this.ask(keyOf(record.queueId, this.#options.places.relay(record.host)).one);
+  }
+
+  /** Adds a line about an ID in question, and asks for the IDs that it is linked to, upward and downward. */
+  #add(record: LogRecord, atMicros: number): void {
+    const { places, own } = this.#options;
+    const stated = this.#chains.add(record, atMicros);
+    if (stated === undefined) return;
+    const place = places.at(record.host, record.instance);
+    for (const { one } of parentsOf(stated.fact, place, own)) this.ask(one);
+    if (stated.fact.kind !== 'outcome' || stated.fact.child === undefined) return;
+    const child = own.relayOf(stated.fact.child.address, place.relay);
+    if (child !== undefined) this.ask(keyOf(stated.fact.child.queueId, child).one);
+  }
+}

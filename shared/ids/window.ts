@@ -1,0 +1,51 @@
+import { Segment } from './segment.ts';
+
+/**
+ * The lines read last, in at most three segments, oldest first. What is judged stands in the middle one or later, so that
+ * a whole segment of lines before it and one after it are at hand.
+ */
+export class Window {
+  readonly segments: Segment[];
+  readonly #segmentBytes: number;
+  /** Lines were given up, and none after this time. */
+  oldestMicros = Number.NEGATIVE_INFINITY;
+
+  constructor(segmentBytes: number) {
+    this.#segmentBytes = segmentBytes;
+    this.segments = [new Segment(segmentBytes)];
+  }
+
+  /** The one that is being filled. */
+  get youngest(): Segment {
+    const segment = this.segments.at(-1);
+    if (segment === undefined) throw new Error('a window has a segment');
+    return segment;
+  }
+
+  /** When the youngest segment begins. */
+  get youngestMicros(): number {
+    const { youngest } = this;
+    return youngest.count > youngest.keptCount ? youngest.atMicros(youngest.keptCount) : Number.POSITIVE_INFINITY;
+  }
+
+  /** The one to be given up next, if the window is full. */
+  get oldest(): Segment | undefined {
+    return this.segments.length === maxSegments ? this.segments[0] : undefined;
+  }
+
+  /** Begins another segment. */
+  turn(): void {
+    const free = this.oldest;
+    if (free === undefined) {
+      this.segments.push(new Segment(this.#segmentBytes));
+      return;
+    }
+    this.segments.shift();
+    free.clear();
+    this.segments.push(free);
+    const [first] = this.segments;
+    if (first !== undefined && first.count > first.keptCount) this.oldestMicros = first.atMicros(first.keptCount);
+  }
+}
+
+const maxSegments = 3;
