@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Environment } from '@marcbachmann/cel-js';
 import * as z from 'zod';
-import { ConfigError, parseConfig } from '../config/load.ts';
+import { ConfigError } from '../config/config-error.ts';
+import { parseConfig } from '../config/load.ts';
 import { detections } from '../detect/detections.ts';
 import type { Signal, Window } from '../detect/window.ts';
 
