@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from 'commander';
-import { ConfigError } from '../shared/config/load.ts';
+import { ConfigError } from '../shared/config/config-error.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addFindingCommands } from './commands/findings.ts';
 import { addLogCommands } from './commands/logs.ts';

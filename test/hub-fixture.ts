@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { ApiClient } from '../cli/api-client.ts';
+import { ApiClient } from '../cli/api/client.ts';
 import type { Enrolled } from '../functions/api/enrol.ts';
 import { hubConfig } from '../hub/config.ts';
 import { type Hub, startHub } from '../hub/main.ts';

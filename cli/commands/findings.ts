@@ -1,26 +1,14 @@
 import type { Command } from 'commander';
-import type { FindingView, RelayView } from '../../functions/api/views.ts';
-import type { Finding } from '../../shared/decide/finding.ts';
-import { type Term, term } from '../../shared/wire/selection.ts';
-import { ApiClient } from '../api-client.ts';
-import { usage } from '../failure.ts';
 import { placesOf } from '../places.ts';
-import { printable, table, when } from '../table.ts';
 
 export function addFindingCommands(program: Command): void {
   program
     .command('status')
     .description('relays, open findings and what is contained')
     .option('--json', 'one JSON object')
-    .action(async (options: { json?: true }, command: Command) => {
-      const client = ApiClient.open(placesOf(command));
-      const [overview, relays] = [await client.status(), await client.relays()];
-      if (options.json) return console.log(JSON.stringify({ ...overview, relays }));
-      const { open, contained, confirmed } = overview.findings;
-      console.log(`findings of 7 days: ${open} open, ${contained} contained, ${confirmed} confirmed`);
-      console.log(table(['RELAY', 'LAST HEARD', 'INSTANCES', 'QUEUED', 'DESIRED STATE'], relays.map(relayRow)));
-      const rows = overview.containments.map((each) => [each.account, each.mode, when(each.until), each.findingId]);
-      console.log(rows.length === 0 ? 'nothing is contained' : table(['CONTAINED', 'MODE', 'UNTIL', 'FINDING'], rows));
+    .action(async ({ json }: { json?: true }, command: Command) => {
+      const { showStatus } = await import('../api/findings.ts');
+      await showStatus(placesOf(command), json ?? false);
     });
 
   program
@@ -28,95 +16,30 @@ export function addFindingCommands(program: Command): void {
     .description('findings, newest first; with an id: one of them whole. Exits 1 while any is open or contained')
     .option('--days <n>', 'how many UTC days back', '7')
     .option('--json', 'JSON: a list, or one object')
-    .action(async (id: string | undefined, options: { days: string; json?: true }, command: Command) => {
-      const client = ApiClient.open(placesOf(command));
-      if (id !== undefined) {
-        const view = await client.finding(id);
-        return console.log(options.json ? JSON.stringify(view) : describe(view));
-      }
-      const days = Number(options.days);
-      if (!Number.isInteger(days) || days < 1 || days > 92) throw usage('--days takes a whole number from 1 to 92');
-      const findings = await client.findings(days);
-      if (findings.some(({ state }) => state === 'open' || state === 'contained')) process.exitCode = 1;
-      if (options.json) return console.log(JSON.stringify(findings));
-      const rows = findings.map(findingRow);
-      console.log(
-        rows.length === 0
-          ? `no findings in ${days} days`
-          : table(['FINDING', 'STATE', 'SEVERITY', 'ACCOUNT', 'OPENED', 'RULE'], rows),
-      );
+    .action(async (id: string | undefined, { days, json }: { days: string; json?: true }, command: Command) => {
+      const { showFinding, showFindings } = await import('../api/findings.ts');
+      if (id === undefined) await showFindings(placesOf(command), days, json ?? false);
+      else await showFinding(placesOf(command), id, json ?? false);
     });
 
-  const selections = (text: string, known: Term[]): Term[] => [...known, parseTerm(text)];
+  const texts = (text: string, before: string[]): string[] => [...before, text];
   program
     .command('approve <FINDING>')
     .description('confirm a finding; with selections: purge the thief’s mail, release the rest (the owner’s)')
-    .option('--purge <selection>', 'client=CIDR, sender=ADDR or since=TIME; may be repeated', selections, [])
-    .option('--release <selection>', 'release only this, instead of all the rest; may be repeated', selections, [])
+    .option('--purge <selection>', 'client=CIDR, sender=ADDR or since=TIME; may be repeated', texts, [])
+    .option('--release <selection>', 'release only this, instead of all the rest; may be repeated', texts, [])
     .option('--json', 'the finding as JSON')
-    .action(async (id: string, options: { purge: Term[]; release: Term[]; json?: true }, command: Command) => {
-      const finding = await ApiClient.open(placesOf(command)).approve(id, options.purge, options.release);
-      console.log(options.json ? JSON.stringify(finding) : said(finding));
+    .action(async (id: string, options: { purge: string[]; release: string[]; json?: true }, command: Command) => {
+      const { approve } = await import('../api/findings.ts');
+      await approve(placesOf(command), id, options);
     });
 
   program
     .command('undo <FINDING>')
     .description('a false positive: lift the containment, release all that is held')
     .option('--json', 'the finding as JSON')
-    .action(async (id: string, options: { json?: true }, command: Command) => {
-      const finding = await ApiClient.open(placesOf(command)).undo(id);
-      console.log(options.json ? JSON.stringify(finding) : said(finding));
+    .action(async (id: string, { json }: { json?: true }, command: Command) => {
+      const { undo } = await import('../api/findings.ts');
+      await undo(placesOf(command), id, json ?? false);
     });
-}
-
-/** `client=127.66.0.0/16`, `sender=a@x.test`, `since=2026-11-25T01:00:00Z`. @throws usage Failure */
-export function parseTerm(text: string): Term {
-  const [, name, value] = /^(client|sender|since)=(.+)$/s.exec(text) ?? [];
-  if (name === undefined || value === undefined) {
-    throw usage(`selection ${JSON.stringify(text)}: want client=CIDR, sender=ADDR or since=TIME`);
-  }
-  const parsed = term.safeParse(name === 'since' ? { since: Date.parse(value) } : { [name]: value });
-  if (!parsed.success) {
-    const wanted = {
-      client: 'a network like 127.66.0.0/16',
-      sender: 'an address',
-      since: 'a time like 2026-11-25T01:00:00Z',
-    };
-    throw usage(`selection ${JSON.stringify(text)}: ${name} wants ${wanted[name as 'client']}`);
-  }
-  return parsed.data;
-}
-
-/** Relays report what they did; nothing has been done yet when the hub answers. */
-function said({ id, state, history }: Finding): string {
-  return printable(`${id} ${state}: ${history.at(-1)?.detail}; what relays did: holdfast findings ${id}`);
-}
-
-function relayRow(relay: RelayView): string[] {
-  const heard = relay.heardAt === undefined ? 'never' : when(relay.heardAt);
-  const queued = Object.entries(relay.queued).map(([name, messages]) => `${name} ${messages}`);
-  return [relay.relay, heard, relay.instances.join(' '), queued.join(', '), relay.converged ? 'in force' : 'differs'];
-}
-
-function findingRow(finding: Finding): string[] {
-  return [finding.id, finding.state, finding.severity, finding.account, when(finding.openedAt), finding.rule];
-}
-
-function describe({ finding, containment, relays }: FindingView): string {
-  const lines = [
-    `${finding.id}  ${finding.account}  ${finding.state}  (${finding.severity}, ${finding.rule})`,
-    `opened ${when(finding.openedAt)} after ${finding.messagesBeforeOpen} messages to ${finding.recipientsBeforeOpen} recipients`,
-    ...finding.evidence.map((each) => `  evidence: ${each}`),
-    `  logins: ${finding.logins.join(', ')}`,
-    containment === undefined ? 'no containment in force' : `${containment.mode} until ${when(containment.until)}`,
-    ...relays.map(({ relay, proofs }) => {
-      const proven = proofs.map(
-        (proof) =>
-          `${proof.what} ${proof.verified ? 'proven' : 'NOT proven'}: ${proof.held} held, ${proof.outsideHold} outside`,
-      );
-      return `  ${relay}: ${proven.join('; ')}`;
-    }),
-    ...finding.history.map((entry) => `  ${when(entry.at)}  ${entry.actor}  ${entry.what}  ${entry.detail}`),
-  ];
-  return lines.map(printable).join('\n');
 }

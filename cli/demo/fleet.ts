@@ -5,8 +5,8 @@ import { hubConfig } from '../../hub/config.ts';
 import { type Hub, startHub } from '../../hub/main.ts';
 import type { Cast } from '../../lab/cast.ts';
 import type { LabRelay } from '../../lab/smtp-client.ts';
-import { ApiClient } from '../api-client.ts';
-import { type RelayPlaces, relayFiles, writeRelayFiles } from '../commands/relay.ts';
+import { ApiClient } from '../api/client.ts';
+import { type RelayPlaces, relayFiles, writeRelayFiles } from '../api/relays.ts';
 import type { Places } from '../places.ts';
 
 /** A message as it lies in a queue, by the queue file itself. */

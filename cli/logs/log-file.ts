@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs';
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { messageOf, usage } from '../failure.ts';
 
@@ -94,22 +94,25 @@ class FileBytes implements LogBytes {
   }
 }
 
-/** Node has no xz of its own. */
+/** Node has no xz of its own. What it unpacked ends only when it says that this was all: a file may be cut short. */
 function unxz(path: string, file: ReturnType<typeof createReadStream>): LogBytes {
   const xz = spawn('xz', ['-dc'], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const unpacked = new PassThrough({ highWaterMark: chunkBytes });
   let complaint = '';
   xz.stderr.on('data', (text) => {
     complaint += text;
   });
-  file.on('error', (error) => xz.stdout.destroy(error));
-  xz.on('error', (error) => xz.stdout.destroy(error));
+  file.on('error', (error) => unpacked.destroy(error));
+  xz.on('error', (error) => unpacked.destroy(error));
   // It may give up before it has read all: it says why itself.
   xz.stdin.on('error', () => undefined);
   xz.on('close', (code) => {
-    if (code !== 0) xz.stdout.destroy(new Error(complaint.trim() || `xz ended with ${code}`));
+    if (code === 0) unpacked.end();
+    else unpacked.destroy(new Error(complaint.trim() || `xz ended with ${code}`));
   });
   file.pipe(xz.stdin);
-  return new StreamBytes(path, xz.stdout, file, xz);
+  xz.stdout.pipe(unpacked, { end: false });
+  return new StreamBytes(path, unpacked, file, xz);
 }
 
 class StreamBytes implements LogBytes {

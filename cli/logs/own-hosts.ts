@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { isLoopback, type OwnHost } from '../../shared/correlate/links.ts';
+import { usage } from '../failure.ts';
 
 /** A network whose hosts are ours, and the relay that answers there. */
 export interface OwnNetwork {
@@ -7,8 +8,16 @@ export interface OwnNetwork {
   readonly relay: string;
 }
 
-/** Reads `CIDR=RELAY` or `ADDRESS=RELAY`; `undefined` if it is neither. */
-export function readOwnNetwork(text: string): OwnNetwork | undefined {
+/** Reads what `--own` says: `CIDR=RELAY` or `ADDRESS=RELAY` each. @throws usage Failure */
+export function readOwnNetworks(texts: readonly string[]): OwnNetwork[] {
+  return texts.map((text) => {
+    const own = readOwnNetwork(text);
+    if (own === undefined) throw usage(`--own ${JSON.stringify(text)}: want CIDR=RELAY, like 10.1.2.0/24=mx2`);
+    return own;
+  });
+}
+
+function readOwnNetwork(text: string): OwnNetwork | undefined {
   const [, network, relay] = /^([^=]+)=(.+)$/.exec(text) ?? [];
   if (network === undefined || relay === undefined) return undefined;
   if (ipaddr.isValidCIDR(network)) return { network: ipaddr.parseCIDR(network), relay };

@@ -1,11 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { LineCounter, parseDocument } from 'yaml';
 import * as z from 'zod';
-
-/** A config file that cannot be used: one line a fault, each with file and line, and a suggestion where there is one. */
-export class ConfigError extends Error {
-  override name = 'ConfigError';
-}
+import { ConfigError } from './config-error.ts';
 
 /** Reads a YAML file and checks it. @throws ConfigError (also where the file cannot be read) */
 export function loadConfig<T>(path: string, schema: z.ZodType<T>): T {

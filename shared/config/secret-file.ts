@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { ConfigError } from './load.ts';
+import { ConfigError } from './config-error.ts';
 
 /**
  * A config file that holds a key or limits belongs to the user who starts the program, and to nobody else: whoever can

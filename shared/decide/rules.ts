@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Environment } from '@marcbachmann/cel-js';
 import * as z from 'zod';
-import { ConfigError, parseConfig } from '../config/load.ts';
+import { ConfigError } from '../config/config-error.ts';
+import { parseConfig } from '../config/load.ts';
 import { detections } from '../detect/detections.ts';
 import type { Signal, Window } from '../detect/window.ts';
 
@@ -32,12 +33,20 @@ type SignalValues = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 /** Rules of a folder (`*.yaml`), the gravest first. @throws ConfigError naming file, line and what is wrong */
 export function loadRules(directory: string): Rule[] {
-  const files = readdirSync(directory)
+  const files = namesIn(directory)
     .filter((name) => name.endsWith('.yaml'))
     .sort();
   const rules = files.map((name) => parseRule(readFileSync(join(directory, name), 'utf8'), join(directory, name)));
   const order: readonly Severity[] = ['critical', 'high', 'medium', 'low'];
   return rules.sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    throw new ConfigError(`${directory}: ${firstLine(error)}`);
+  }
 }
 
 export function parseRule(text: string, name: string): Rule {

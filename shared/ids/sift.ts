@@ -142,7 +142,8 @@ export class Sifter {
     const origin = this.#origins.at(chunk, originFrom, open);
     if (origin.lane === 'parse') return false;
     const textFrom = endOfPid(view, open + 1, end);
-    if (textFrom < 0) return false;
+    // Solaris puts a message tag in front of the text.
+    if (textFrom < 0 || view.getUint8(textFrom) === bracket) return false;
     if (origin.place === undefined) return true;
     const seen = this.#seen;
     seen.from = at;

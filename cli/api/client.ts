@@ -1,12 +1,12 @@
 import { userInfo } from 'node:os';
-import type { Enrolled } from '../functions/api/enrol.ts';
-import type { FindingView, Overview, RelayView } from '../functions/api/views.ts';
-import { loadHubConfig } from '../hub/config.ts';
-import { readApiToken } from '../hub/state.ts';
-import type { Finding } from '../shared/decide/finding.ts';
-import type { Term } from '../shared/wire/selection.ts';
-import { Failure, messageOf, usage } from './failure.ts';
-import type { Places } from './places.ts';
+import type { Enrolled } from '../../functions/api/enrol.ts';
+import type { FindingView, Overview, RelayView } from '../../functions/api/views.ts';
+import { loadHubConfig } from '../../hub/config.ts';
+import { readApiToken } from '../../hub/state.ts';
+import type { Finding } from '../../shared/decide/finding.ts';
+import type { Term } from '../../shared/wire/selection.ts';
+import { Failure, messageOf, usage } from '../failure.ts';
+import type { Places } from '../places.ts';
 
 /** The hub's API as the CLI sees it. Everything a person does goes through it, never through the hub's file. */
 export class ApiClient {
