@@ -40,22 +40,17 @@ export class LineSplitter {
     const lines: Line[] = [];
     let at = 0;
     for (let stop = bytes.indexOf(newline); stop >= 0; stop = bytes.indexOf(newline, at)) {
-      lines.push(this.#complete(bytes.subarray(at, stop), 1));
+      lines.push(this.#complete(bytes.subarray(at, stop)));
       at = stop + 1;
     }
     this.#hold(bytes.subarray(at));
     return lines;
   }
 
-  /** The unfinished last line of a file that nobody writes to any more. */
-  finish(): Line | undefined {
-    return this.#heldBytes === 0 ? undefined : this.#complete(Buffer.alloc(0), 0);
-  }
-
-  #complete(rest: Buffer, newlineBytes: number): Line {
+  #complete(rest: Buffer): Line {
     const whole = this.#heldBytes === 0 ? rest : Buffer.concat([this.#held, rest.subarray(0, this.#room())]);
     const offset = this.#start;
-    this.#start += this.#heldBytes + rest.length + newlineBytes;
+    this.#start += this.#heldBytes + rest.length + 1;
     this.#held = Buffer.alloc(0);
     this.#heldBytes = 0;
     return { offset, end: this.#start, text: whole.toString('utf8', 0, maxLineBytes) };

@@ -119,10 +119,10 @@ describe('tail', () => {
     await appendFile(`${file}.1`, 'two\nunfinished');
     await appendFile(file, 'three\n');
     const chunks = await readAll(tail);
-    expect(texts(chunks)).toEqual(['two', 'unfinished', 'three']);
+    // I1: a login may be cut where the file ends.
+    expect(texts(chunks)).toEqual(['two', 'three']);
     expect(chunks.map(({ from, to }) => [from, to])).toEqual([
       [4, 8],
-      [8, 18],
       [0, 6],
     ]);
   });

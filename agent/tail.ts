@@ -200,10 +200,9 @@ export class Tail {
     const next = await this.#open(source.successor, 0);
     source.successor = undefined;
     if (next === undefined) return 'progress';
-    const last = source.splitter.finish();
-    const chunk = last === undefined ? undefined : this.#chunk(source, [last]);
+    // What follows the last newline is no line: a login may be cut there, and be somebody else's (I1).
     await this.#switchTo(next);
-    return chunk ?? 'progress';
+    return 'progress';
   }
 
   #isLive(source: Source): boolean {

@@ -5,19 +5,19 @@
  * The crossing is found by replaying each relay's own maillog through detection; its time stands in the long queue ID.
  * The last hold is the ctime of the queue file that postsuper moved last: exact where the log has whole seconds.
  */
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fleet, type FleetRelay, startFleet } from '../cli/demo/fleet.ts';
 import { realRelays } from '../cli/demo/real-relay.ts';
-import { readLogs } from '../cli/logs/read-core.ts';
-import { scanMessages } from '../cli/logs/scan.ts';
+import { scanLogs } from '../cli/logs/scan-logs.ts';
 import { makeCast } from '../lab/cast.ts';
 import { missing } from '../lab/missing.ts';
 import { readQueue } from '../lab/queue-truth.ts';
 import { startStory } from '../lab/story.ts';
-import { messagesOf } from '../shared/correlate/lives.ts';
+import { factOf } from '../shared/correlate/collect.ts';
 import { loadRules } from '../shared/decide/rules.ts';
+import { parseLine } from '../shared/parse/line.ts';
 
 const lacking = missing();
 if (lacking !== undefined) throw new Error(lacking);
@@ -64,19 +64,18 @@ async function measure(fleet: Fleet): Promise<number> {
 
 /** When this relay's log alone fulfilled a rule. */
 async function crossingMs(relay: FleetRelay): Promise<number> {
-  const { parts } = await readLogs([relay.maillog], zone);
-  const { findings } = scanMessages(messagesOf(parts), rules, { realm: cast.realm, realmAliases: {} });
+  const { findings } = await scanLogs([relay.maillog], rules, { realm: cast.realm, realmAliases: {} }, zone);
   return findings[0]?.openedAt ?? Number.POSITIVE_INFINITY;
 }
 
 /** When postsuper moved the last message into the hold queue; what the access map put there does not count. */
 async function lastHoldMs(relay: FleetRelay): Promise<number> {
-  const { parts } = await readLogs([relay.maillog], zone);
-  const moved = new Set(
-    parts
-      .flatMap(({ traces }) => traces.filter(({ facts }) => facts.some(({ kind }) => kind === 'held')))
-      .map(({ queueId }) => queueId),
-  );
+  const moved = new Set<string>();
+  for (const line of (await readFile(relay.maillog, 'utf8')).split('\n')) {
+    const parsed = parseLine(line, { zone, nearMicros: Date.now() * 1000 });
+    const stated = 'ok' in parsed ? factOf(parsed.ok, String) : undefined;
+    if (stated?.fact.kind === 'held') moved.add(stated.queueId);
+  }
   const files = [...(await readQueue(relay.queueDirectory ?? '')).values()].filter((file) => moved.has(file.queueId));
   const times = await Promise.all(files.map(async ({ path }) => (await stat(path)).ctimeMs));
   return Math.max(...times);

@@ -2,13 +2,14 @@ import { canonicalAccount } from '../../shared/account/account.ts';
 import { IdsEngine } from '../../shared/ids/engine.ts';
 import { Accounts, type IdRow, jsonLine, tsvHeader } from '../../shared/ids/row.ts';
 import { TsvWriter } from '../../shared/ids/tsv.ts';
-import { exitCodes, usage } from '../failure.ts';
+import { usage } from '../failure.ts';
 import { feed, type Progress } from './feed.ts';
 import { logFile } from './log-file.ts';
 import { Output } from './output.ts';
 import { type OwnNetwork, ownNetworks } from './own-hosts.ts';
 import { ProgressBar } from './progress.ts';
 import { SpillFile } from './spill-file.ts';
+import { sayTorn, sayUnread } from './unread.ts';
 
 export interface IdsCommand {
   readonly account?: string;
@@ -68,7 +69,7 @@ export async function ids(paths: readonly string[], command: IdsCommand): Promis
       },
       torn(path: string) {
         bar.clear();
-        console.error(`holdfast: ${path}: ends within a line, which was not read`);
+        sayTorn(path);
       },
       idle() {
         engine.flush();
@@ -95,8 +96,5 @@ export async function ids(paths: readonly string[], command: IdsCommand): Promis
   }
   tsv.flush();
   await output.drained();
-  const { lines, malformedLines } = engine;
-  if (malformedLines > 0) console.error(`holdfast: ${malformedLines} of ${lines} lines could not be read`);
-  // No rows of what is no log at all must not look like an answer.
-  if (malformedLines > 0 && malformedLines === lines) process.exitCode = exitCodes.usage;
+  sayUnread(engine.lines);
 }

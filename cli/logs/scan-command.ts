@@ -1,10 +1,9 @@
 import type { AccountRule } from '../../shared/account/account.ts';
-import { messagesOf } from '../../shared/correlate/lives.ts';
 import { loadRules } from '../../shared/decide/rules.ts';
 import { exitCodes } from '../failure.ts';
 import { printable, table, when } from '../table.ts';
-import { readLogs } from './read-core.ts';
-import { scanMessages } from './scan.ts';
+import { scanLogs } from './scan-logs.ts';
+import { sayUnread } from './unread.ts';
 
 export interface ScanCommand {
   /** Folder of rules. */
@@ -17,14 +16,11 @@ const plainRule: AccountRule = { realmAliases: {} };
 
 /** `holdfast scan`: detection over maillogs in log time. */
 export async function scan(paths: readonly string[], { rules, timezone, json }: ScanCommand): Promise<void> {
-  const loaded = loadRules(rules);
-  const { parts, lines } = await readLogs(paths, timezone);
-  const result = scanMessages(messagesOf(parts), loaded, plainRule);
+  const result = await scanLogs(paths, loadRules(rules), plainRule, timezone);
+  const { lines } = result;
   if (result.findings.length > 0) process.exitCode = exitCodes.findings;
-  if (lines.malformed > 0) console.error(`holdfast: ${lines.malformed} of ${lines.total} lines could not be read`);
-  // "Nothing found" in what is no log at all must not look like a clean bill.
-  if (lines.malformed > 0 && lines.malformed === lines.total) process.exitCode = exitCodes.usage;
-  if (json) return console.log(JSON.stringify({ relays: parts.map(({ relay }) => relay), lines, ...result }));
+  sayUnread(lines);
+  if (json) return console.log(JSON.stringify(result));
   console.log(
     `${lines.total} lines (${lines.parsed} parsed, ${lines.ignored} ignored, ${lines.malformed} malformed), ${result.accounts} accounts`,
   );

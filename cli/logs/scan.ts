@@ -1,8 +1,9 @@
 import { type AccountRule, canonicalAccount } from '../../shared/account/account.ts';
-import { isMessage, type Message } from '../../shared/correlate/lives.ts';
+import type { Message } from '../../shared/correlate/lives.ts';
 import type { Response, Rule, Severity } from '../../shared/decide/rules.ts';
 import { judge } from '../../shared/decide/rules.ts';
 import { recipientsOf, type Window, windowMicros } from '../../shared/detect/window.ts';
+import type { IdRow, PlainRow, RowSink } from '../../shared/ids/row.ts';
 
 export interface ScanFinding {
   readonly account: string;
@@ -18,43 +19,119 @@ export interface ScanFinding {
   readonly relays: readonly string[];
 }
 
-/** Replays messages through detection in log time: the first finding of each account. */
-export function scanMessages(
-  messages: readonly Message[],
-  rules: readonly Rule[],
-  accountRule: AccountRule,
-): { readonly accounts: number; readonly findings: readonly ScanFinding[] } {
-  const byAccount = new Map<string, Message[]>();
-  for (const message of messages) {
-    const account = message.login === undefined ? undefined : canonicalAccount(message.login, accountRule);
-    if (account === undefined || !isMessage(message)) continue;
-    const known = byAccount.get(account);
-    if (known === undefined) byAccount.set(account, [message]);
-    else known.push(message);
+/** Lines, and so messages, may come this much out of order, in log time. */
+const disorderMicros = 5 * 60_000_000;
+
+/**
+ * Replays submissions through detection in log time, while they come: the first finding of each account. Keeps what a
+ * rule can still look at, and of accounts that are done their name.
+ */
+export class Scan implements RowSink {
+  readonly #rules: readonly Rule[];
+  readonly #accountRule: AccountRule;
+  readonly #accounts = new Map<string, AccountReplay | undefined>();
+  readonly #waiting = new Set<AccountReplay>();
+  readonly #findings: ScanFinding[] = [];
+  #newestMicros = Number.NEGATIVE_INFINITY;
+
+  constructor(rules: readonly Rule[], accountRule: AccountRule) {
+    this.#rules = rules;
+    this.#accountRule = accountRule;
   }
-  const findings = [...byAccount].flatMap(([account, list]) => scanAccount(account, list, rules) ?? []);
-  return { accounts: byAccount.size, findings: findings.sort((a, b) => a.openedAt - b.openedAt) };
+
+  get accounts(): number {
+    return this.#accounts.size;
+  }
+
+  plain(row: PlainRow): void {
+    if (row.attribution === 'direct') this.row(row.toIdRow());
+  }
+
+  row({ attribution, login, ...row }: IdRow): void {
+    const account = attribution === 'direct' ? canonicalAccount(login, this.#accountRule) : undefined;
+    if (account === undefined) return;
+    if (!this.#accounts.has(account)) this.#accounts.set(account, new AccountReplay(account));
+    const replay = this.#accounts.get(account);
+    if (replay === undefined) return;
+    replay.add({ ...row, login, queuedAtMicros: row.acceptedAtMicros, notice: false, outcomes: [] });
+    this.#waiting.add(replay);
+    if (row.acceptedAtMicros > this.#newestMicros) this.#newestMicros = row.acceptedAtMicros;
+  }
+
+  /** Judges what no line can come before any more. */
+  advance(): void {
+    this.#judgeUntil(this.#newestMicros - disorderMicros);
+  }
+
+  /** Judges all; the findings in the order of their time. */
+  end(): readonly ScanFinding[] {
+    this.#judgeUntil(Number.POSITIVE_INFINITY);
+    return this.#findings.sort((a, b) => a.openedAt - b.openedAt);
+  }
+
+  #judgeUntil(untilMicros: number): void {
+    for (const replay of this.#waiting) {
+      const finding = replay.judgeUntil(untilMicros, this.#rules);
+      if (finding !== undefined) {
+        this.#findings.push(finding);
+        this.#accounts.set(replay.account, undefined);
+      }
+      if (finding !== undefined || replay.isJudged) this.#waiting.delete(replay);
+    }
+  }
 }
 
-function scanAccount(account: string, list: Message[], rules: readonly Rule[]): ScanFinding | undefined {
-  list.sort((a, b) => a.acceptedAtMicros - b.acceptedAtMicros);
-  let first = 0;
-  for (const [index, { acceptedAtMicros: now }] of list.entries()) {
-    while ((list[first]?.acceptedAtMicros ?? now) <= now - windowMicros) first += 1;
-    const window: Window = { account, messages: list.slice(first, index + 1), containedSinceMicros: new Map() };
+/** One account's messages in the order of their time. */
+class AccountReplay {
+  readonly account: string;
+  #messages: Message[] = [];
+  /** Of those, how many were judged. */
+  #judged = 0;
+
+  constructor(account: string) {
+    this.account = account;
+  }
+
+  get isJudged(): boolean {
+    return this.#judged === this.#messages.length;
+  }
+
+  add(message: Message): void {
+    const messages = this.#messages;
+    let at = messages.length;
+    while (at > this.#judged && (messages[at - 1]?.acceptedAtMicros ?? 0) > message.acceptedAtMicros) at -= 1;
+    messages.splice(at, 0, message);
+  }
+
+  judgeUntil(untilMicros: number, rules: readonly Rule[]): ScanFinding | undefined {
+    const messages = this.#messages;
+    let first = 0;
+    for (; this.#judged < messages.length; this.#judged++) {
+      const now = messages[this.#judged]?.acceptedAtMicros ?? 0;
+      if (now > untilMicros) break;
+      while ((messages[first]?.acceptedAtMicros ?? now) <= now - windowMicros) first += 1;
+      const finding = this.#judge(messages.slice(first, this.#judged + 1), now, rules);
+      if (finding !== undefined) return finding;
+    }
+    this.#messages = messages.slice(first);
+    this.#judged -= first;
+    return undefined;
+  }
+
+  #judge(messages: readonly Message[], now: number, rules: readonly Rule[]): ScanFinding | undefined {
+    const window: Window = { account: this.account, messages, containedSinceMicros: new Map() };
     const verdict = judge(window, rules, now);
-    if (verdict === undefined) continue;
+    if (verdict === undefined) return undefined;
     return {
-      account,
+      account: this.account,
       rule: verdict.rule.id,
       severity: verdict.rule.severity,
       openedAt: Math.floor(now / 1000),
-      messagesBeforeOpen: window.messages.length,
-      recipientsBeforeOpen: recipientsOf(window.messages),
+      messagesBeforeOpen: messages.length,
+      recipientsBeforeOpen: recipientsOf(messages),
       response: verdict.rule.response,
       evidence: verdict.signals.map(({ evidence }) => evidence),
-      relays: [...new Set(window.messages.map(({ relay }) => relay))],
+      relays: [...new Set(messages.map(({ relay }) => relay))],
     };
   }
-  return undefined;
 }

@@ -103,7 +103,7 @@ export class Docket {
     const row = this.#row;
     // Evidence of other kinds is the core's to weigh.
     if (life.queued.segment === undefined) return life.isTried ? undefined : false;
-    if (owner.segment === undefined || !life.readSender(row.sender)) return undefined;
+    if (owner.segment === undefined || !life.readQueued(row.sender, row.recipients)) return undefined;
     row.place = places.of(life.place);
     row.queueId.chunk = segment.chunk;
     row.queueId.from = segment.idFrom(entry);
@@ -114,6 +114,7 @@ export class Docket {
     row.acceptedAtMicros = life.startMicros;
     row.attribution = segment.kind(entry) === kind.login ? 'direct' : 'derived';
     row.sender.chunk = life.queued.segment.chunk;
+    row.recipients.chunk = row.sender.chunk;
     row.client.chunk = segment.chunk;
     readAddress(segment.chunk.view, textFrom(segment, entry), segment.end(entry), row.client);
     segment.setDone(entry);

@@ -54,8 +54,6 @@ interface Event {
  * more for those few IDs, at the end (second-reading.ts).
  */
 export class IdsEngine implements SightingSink {
-  /** Lines that no grammar could read. */
-  malformedLines = 0;
   readonly later: SecondReading;
   readonly #places = new Places();
   readonly #window: Window;
@@ -66,6 +64,7 @@ export class IdsEngine implements SightingSink {
   /** Judged, and not decided. */
   #pending: Event[] = [];
   #zone = 'UTC';
+  #tooLong = 0;
   #nowMicros = 0;
 
   constructor({ ownHost, rows, spill, sink, segmentBytes: size = segmentBytes }: IdsOptions) {
@@ -88,9 +87,16 @@ export class IdsEngine implements SightingSink {
     this.#docket = new Docket({ window, places, own, ownHost, sink, printed, openIds: this.#openIds, ask });
   }
 
-  /** Lines so far. */
-  get lines(): number {
-    return this.#sifter.lines;
+  /** Lines so far: `parsed` told something of mail, `malformed` no grammar could read (I8). */
+  get lines(): {
+    readonly total: number;
+    readonly parsed: number;
+    readonly ignored: number;
+    readonly malformed: number;
+  } {
+    const { lines: total, records: parsed } = this.#sifter;
+    const malformed = this.#sifter.malformed + this.#tooLong;
+    return { total: total + this.#tooLong, parsed, ignored: total - parsed - this.#sifter.malformed, malformed };
   }
 
   /** Relays and instances met so far. */
@@ -115,7 +121,7 @@ export class IdsEngine implements SightingSink {
           this.#turn();
         } else {
           // Longer than a segment: nobody's.
-          this.malformedLines += 1;
+          this.#tooLong += 1;
           at = lineEnd + 1;
         }
         continue;
@@ -170,10 +176,6 @@ export class IdsEngine implements SightingSink {
     if (fact.kind !== 'outcome' || fact.child === undefined) return;
     const child = this.#own.relayOf(fact.child.address, place.relay);
     if (child !== undefined) add(kind.named, keyOf(fact.child.queueId, child), true);
-  }
-
-  malformed(): void {
-    this.malformedLines += 1;
   }
 
   #judgeUntil(untilMicros: number): void {

@@ -1,6 +1,6 @@
 import { agreeMicros } from '../correlate/links.ts';
 import { sameLifeMicros } from '../correlate/lives.ts';
-import { type Range, readMessageId, readSender } from './plain.ts';
+import { type Range, readMessageId, readQueued } from './plain.ts';
 import { longMicrosAt } from './plain-id.ts';
 import type { Segment } from './segment.ts';
 import { kind } from './sift.ts';
@@ -225,11 +225,10 @@ export class PlainLife {
       : undefined;
   }
 
-  readSender(sender: Range): boolean {
+  readQueued(sender: Range, recipients: Range): boolean {
     const { segment, entry } = this.queued;
-    return (
-      segment !== undefined && readSender(segment.chunk.view, textFrom(segment, entry), segment.end(entry), sender)
-    );
+    if (segment === undefined) return false;
+    return readQueued(segment.chunk.view, textFrom(segment, entry), segment.end(entry), sender, recipients);
   }
 }
 

@@ -33,6 +33,8 @@ const bracket = 91;
 const closingBracket = 93;
 const maxAddress = 64;
 const maxName = 255;
+/** As many as a number surely holds. */
+const maxDigits = 15;
 
 /** A piece of text. */
 export interface Range {
@@ -108,16 +110,17 @@ export function readMessageId(view: DataView, from: number, end: number, id: Ran
   );
 }
 
-/** The sender in `from=<SENDER>, size=N, nrcpt=N (queue active)` at `from`, read from its end. */
-export function readSender(view: DataView, from: number, end: number, sender: Range): boolean {
-  const tail = end - activeTail.length;
-  const recipientsFrom = startOfDigits(view, tail);
-  const recipients = recipientsFrom - recipientsMark.length;
-  if (!isDecimal(recipientsFrom, tail) || !isAt(view, recipients, end, recipientsMark)) return false;
-  const sizeFrom = startOfDigits(view, recipients);
+/** Sender and number of recipients in `from=<SENDER>, size=N, nrcpt=N (queue active)` at `from`, read from its end. */
+export function readQueued(view: DataView, from: number, end: number, sender: Range, recipients: Range): boolean {
+  recipients.end = end - activeTail.length;
+  recipients.from = startOfDigits(view, recipients.end);
+  const sizeEnd = recipients.from - recipientsMark.length;
+  if (!isDecimal(recipients) || !isAt(view, sizeEnd, end, recipientsMark)) return false;
+  const sizeFrom = startOfDigits(view, sizeEnd);
   sender.from = from + senderMark.length;
   sender.end = sizeFrom - sizeMark.length;
-  return sender.end >= sender.from && isDecimal(sizeFrom, recipients) && isAt(view, sender.end, end, sizeMark);
+  const isSize = sizeEnd > sizeFrom && sizeEnd - sizeFrom <= maxDigits;
+  return isSize && sender.end >= sender.from && isAt(view, sender.end, end, sizeMark);
 }
 
 /**
@@ -172,7 +175,6 @@ function startOfDigits(view: DataView, end: number): number {
   return at;
 }
 
-/** As many digits as a number surely holds. */
-function isDecimal(from: number, end: number): boolean {
-  return end > from && end - from <= 15;
+function isDecimal({ from, end }: Range): boolean {
+  return end > from && end - from <= maxDigits;
 }

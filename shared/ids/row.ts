@@ -15,6 +15,7 @@ export interface IdRow {
   readonly attribution: 'direct' | 'derived';
   readonly sender: string;
   readonly client: string;
+  readonly recipients?: number;
   /** Outcomes by status, where they are counted. */
   readonly outcomes?: Readonly<Record<string, number>>;
 }
@@ -35,6 +36,7 @@ export class PlainRow {
   acceptedAtMicros = 0;
   attribution: IdRow['attribution'] = 'direct';
   readonly sender = piece();
+  readonly recipients = piece();
   readonly client = piece();
 
   toIdRow(): IdRow {
@@ -48,6 +50,7 @@ export class PlainRow {
       attribution: this.attribution,
       sender: textOf(this.sender),
       client: textOf(this.client),
+      recipients: Number(textOf(this.recipients)),
     };
   }
 }
@@ -74,6 +77,7 @@ export function rowOf(life: Message, login: string, outcomes: boolean): IdRow {
     attribution: life.login === undefined ? 'derived' : 'direct',
     sender: life.sender ?? '',
     client: life.client ?? '',
+    ...(life.recipients !== undefined && { recipients: life.recipients }),
     ...(outcomes && { outcomes: outcomesOf(life) }),
   };
 }

@@ -102,10 +102,6 @@ export class SecondReading implements SightingSink {
     if (child !== undefined && this.#asked.has(keyOf(fact.child.queueId, child).one)) this.#askFor(record);
   }
 
-  malformed(): void {
-    // Counted when it was read first.
-  }
-
   /** A delivery that names an ID in question: its own ID is one too. */
   #askFor(record: LogRecord): void {
     if (record.kind === 'delivery') this.ask(keyOf(record.queueId, this.#options.places.relay(record.host)).one);

@@ -50,8 +50,6 @@ export interface SightingSink {
   saw(chunk: Chunk, sighting: Sighting): void;
   /** A line that only the parser could read; `[from, end)`. */
   parsed(chunk: Chunk, record: LogRecord, from: number, end: number): void;
-  /** And one that it could not read. */
-  malformed(): void;
 }
 
 const messageIdMark = patternOf('message-id=');
@@ -83,8 +81,10 @@ const nowhere: Place = { relay: { name: '', salt: 0 }, instance: '', number: -1,
  * read by `parseLine`, the one grammar.
  */
 export class Sifter {
-  /** Read so far. */
+  /** Read so far; of those, what told something of mail; and what no grammar could read. */
   lines = 0;
+  records = 0;
+  malformed = 0;
   readonly #sink: SightingSink;
   readonly #origins: Origins;
   readonly #own: OwnAddresses;
@@ -125,8 +125,9 @@ export class Sifter {
 
   #parse(chunk: Chunk, from: number, end: number, clock: LogClock): void {
     const parsed = parseLine(chunk.bytes.toString('utf8', from, end), clock.context);
-    if ('malformed' in parsed) this.#sink.malformed();
+    if ('malformed' in parsed) this.malformed += 1;
     if (!('ok' in parsed)) return;
+    this.records += 1;
     clock.saw(parsed.ok.atMicros);
     this.#sink.parsed(chunk, parsed.ok, from, end);
   }
@@ -190,6 +191,7 @@ export class Sifter {
   #saw(chunk: Chunk, what: Kind, place: Place): boolean {
     const seen = this.#seen;
     if ((what === kind.login || what === kind.forwarded) && !isIdAt(chunk, seen.idFrom, seen.idEnd)) return false;
+    this.records += 1;
     seen.kind = what;
     setKey(seen.key, chunk.view, seen.idFrom, seen.idEnd, place.relay);
     this.#sink.saw(chunk, seen);
