@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Fact, Part } from './facts.ts';
-import { attribute, type OwnHost, ownHosts } from './links.ts';
+import { type Attribution, attribute, type OwnHost, ownHosts } from './links.ts';
 import { messagesOf } from './lives.ts';
 
 const second = 1_000_000;
@@ -15,13 +15,17 @@ interface Given {
 }
 
 function logins(given: readonly Given[], own: OwnHost = ownHosts(new Map())): Record<string, string> {
+  return Object.fromEntries(attributed(given, own).map(({ message, login }) => [message.queueId, login]));
+}
+
+function attributed(given: readonly Given[], own: OwnHost = ownHosts(new Map())): Attribution[] {
   const counts = { parsed: 0, malformed: 0, ignored: {}, tooLate: 0 };
   const parts: Part[] = given.map(({ relay = 'mx1', instance = 'postfix', id, facts }) => ({
     relay,
     counts,
     traces: [{ instance, queueId: id, facts }],
   }));
-  return Object.fromEntries(attribute(messagesOf(parts), own).map(({ message, login }) => [message.queueId, login]));
+  return attribute(messagesOf(parts), own);
 }
 
 const parent = (childId: string, address = '127.0.0.1', linkedAt = 3): Given => ({
@@ -52,6 +56,16 @@ const child = (id: string, seconds: number, hash = 'm1', more: Partial<Given> = 
 
 test('a re-injected message belongs to the account of the one it came from', () => {
   expect(logins([parent('BBBBBB0002'), child('BBBBBB0002', 2)])).toEqual({ AAAAAA0001: 'thief', BBBBBB0002: 'thief' });
+});
+
+test('I3: what an ID named before is no rival of what it names when the link is logged', () => {
+  const before = child('BBBBBB0002', 0);
+  const gone: Given = { ...before, facts: [...before.facts, { kind: 'removed', atMicros: at(1) }] };
+  const found = attributed([parent('BBBBBB0002'), gone, child('BBBBBB0002', 2)]);
+  expect(found.map(({ message, how }) => [how, message.acceptedAtMicros])).toEqual([
+    ['direct', at(0)],
+    ['derived', at(2)],
+  ]);
 });
 
 test('I1: a hostile remote that answers `queued as` with an innocent ID links nothing', () => {

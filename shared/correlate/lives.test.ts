@@ -32,6 +32,18 @@ test('I3: a short ID that returns within a minute names two messages of two acco
   ]);
 });
 
+test('I3: a delivery notice that takes over an ended ID is a message of its own: the one before keeps its account', () => {
+  const notice: Fact = { kind: 'notice', atMicros: t0 + 150 * second };
+  const facts = [accepted(0, 'thief'), queued(0), removed(3), notice, queued(150, ''), removed(152), queued(300, '')];
+  const lives = shortId(facts);
+  expect(lives.map(({ login, notice, removedAtMicros }) => [login, notice, removedAtMicros])).toEqual([
+    ['thief', false, t0 + 3 * second],
+    [undefined, true, t0 + 152 * second],
+    [undefined, false, undefined],
+  ]);
+  expect(shortId([...facts].reverse())).toEqual(lives);
+});
+
 test('I3: where stamps are whole seconds, an end in the second of the next start ends the life before', () => {
   const lives = shortId([accepted(0, 'thief'), queued(0), accepted(5, 'alice'), removed(5), queued(5)]);
   expect(lives.map(({ login, removedAtMicros }) => [login, removedAtMicros])).toEqual([

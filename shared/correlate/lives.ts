@@ -71,7 +71,7 @@ export function livesOf(relay: string, trace: Trace): Message[] {
   const lives = starts.map((start): Life => ({ start, facts: [], ended: false }));
   for (const fact of facts) {
     let at = lives.findLastIndex(({ start }) => start <= fact.atMicros);
-    const ends = fact.kind === 'removed' || fact.kind === 'purged' || fact.kind === 'requeued';
+    const ends = isEnd(fact);
     // An ID is free before it names another message: where stamps are whole seconds, an end in the very second of the
     // next start is the end of the life before.
     if (ends && lives[at]?.start === fact.atMicros && lives[at - 1]?.ended === false) at -= 1;
@@ -80,7 +80,27 @@ export function livesOf(relay: string, trace: Trace): Message[] {
     life.facts.push(fact);
     if (ends) life.ended = true;
   }
-  return lives.map((life) => fold(relay, trace, life.start, life.facts));
+  return lives.flatMap(partedAtEnd).map((life) => fold(relay, trace, life.start, life.facts));
+}
+
+/**
+ * What is logged of an ID after its end is about another message, though nobody logged its beginning: a delivery notice, or
+ * what local(8) forwards, has neither a client nor a pickup line.
+ */
+function partedAtEnd(life: Life): Life[] {
+  const end = life.facts.find(isEnd)?.atMicros ?? Number.POSITIVE_INFINITY;
+  const next = life.facts.find((fact) => fact.atMicros > end && !isEnd(fact));
+  if (next === undefined) return [life];
+  const later = {
+    start: next.atMicros,
+    facts: life.facts.filter(({ atMicros }) => atMicros >= next.atMicros),
+    ended: false,
+  };
+  return [{ ...life, facts: life.facts.filter(({ atMicros }) => atMicros < next.atMicros) }, ...partedAtEnd(later)];
+}
+
+function isEnd({ kind }: Fact): boolean {
+  return kind === 'removed' || kind === 'purged' || kind === 'requeued';
 }
 
 interface Life {

@@ -71,7 +71,8 @@ export class PlainLife {
       } else if (segment.place(entry) === this.place && !this.#add(segment, entry)) return false;
     }
     this.queuedMicros = this.queued.segment?.atMicros(this.queued.entry) ?? -1;
-    return this.#last <= this.#end;
+    // Another message, whose beginning nobody logged. A long ID has no other.
+    return this.#last <= this.#end || this.#from === Number.NEGATIVE_INFINITY;
   }
 
   #reset(place: number): void {
@@ -151,7 +152,7 @@ export class PlainLife {
     if (micros < this.#from || micros >= this.#until) return true;
     if (what === kind.removed) {
       this.isEnded ||= segment !== this.#youngest;
-      if (micros < this.#end && this.#until !== Number.POSITIVE_INFINITY) this.#end = micros;
+      if (micros < this.#end) this.#end = micros;
       return true;
     }
     if (micros > this.#last) this.#last = micros;
