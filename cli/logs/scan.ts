@@ -53,7 +53,15 @@ export class Scan implements RowSink {
     if (!this.#accounts.has(account)) this.#accounts.set(account, new AccountReplay(account));
     const replay = this.#accounts.get(account);
     if (replay === undefined) return;
-    replay.add({ ...row, login, queuedAtMicros: row.acceptedAtMicros, notice: false, outcomes: [] });
+    replay.add({
+      ...row,
+      login,
+      queuedAtMicros: row.acceptedAtMicros,
+      notice: false,
+      discarded: false,
+      lost: false,
+      outcomes: [],
+    });
     this.#waiting.add(replay);
     if (row.acceptedAtMicros > this.#newestMicros) this.#newestMicros = row.acceptedAtMicros;
   }

@@ -12,7 +12,7 @@ export async function detectIn(deps: Deps, part: Part, sentAt: number): Promise<
   const accounts = new Map<string, { logins: Set<string>; times: number[] }>();
   for (const { facts } of part.traces) {
     for (const fact of facts) {
-      if (fact.kind !== 'accepted' || fact.login === undefined) continue;
+      if ((fact.kind !== 'accepted' && fact.kind !== 'proxied') || fact.login === undefined) continue;
       const account = canonicalAccount(fact.login, deps.accountRule);
       if (account === undefined) continue;
       const known = accounts.get(account) ?? { logins: new Set<string>(), times: [] };

@@ -16,6 +16,7 @@ export const fact: fc.Arbitrary<Fact> = fc.oneof(
       atMicros: at,
       client: fc.constantFrom('127.0.0.1', '192.0.2.7'),
       login,
+      pid: fc.integer({ min: 1, max: 3 }),
       origQueueId: queueId,
     },
     { requiredKeys: ['kind', 'atMicros', 'client'] },
@@ -44,22 +45,32 @@ export const fact: fc.Arbitrary<Fact> = fc.oneof(
     },
     { requiredKeys: ['kind', 'atMicros', 'recipient', 'status', 'reply'] },
   ),
+  fc.record(
+    { kind: fc.constant('held' as const), atMicros: at, promised: fc.constant(true as const) },
+    { requiredKeys: ['kind', 'atMicros'] },
+  ),
+  fc.record(
+    { kind: fc.constant('proxied' as const), atMicros: at, client: fc.constant('192.0.2.7'), login },
+    { requiredKeys: ['kind', 'atMicros', 'client'] },
+  ),
+  fc.record({ kind: fc.constant('proxyAnswered' as const), atMicros: at, queueId }),
   fc.record({
     kind: fc.constantFrom(
-      'held' as const,
       'released' as const,
       'removed' as const,
       'purged' as const,
       'requeued' as const,
       'notice' as const,
+      'discarded' as const,
+      'lost' as const,
     ),
     atMicros: at,
   }),
 );
 
 const trace: fc.Arbitrary<Trace> = fc.record({
-  instance: fc.constantFrom('postfix', 'postfix-out'),
-  queueId,
+  instance: fc.constantFrom('postfix', 'postfix-out', ''),
+  queueId: fc.oneof({ weight: 3, arbitrary: queueId }, { weight: 1, arbitrary: fc.constantFrom('[1]', '[2]') }),
   facts: fc.array(fact, { minLength: 1, maxLength: 8 }),
 });
 

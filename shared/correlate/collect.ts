@@ -1,6 +1,6 @@
-import type { LogRecord, Parsed } from '../parse/record.ts';
+import type { Action, LogRecord, Parsed } from '../parse/record.ts';
 import { replyClass } from '../parse/reply.ts';
-import type { Fact, Part } from './facts.ts';
+import { type Fact, type Part, processName } from './facts.ts';
 
 /** Keyed hash of a text that a stranger chose; short, and only good for equality. */
 export type KeyedHash = (text: string) => string;
@@ -67,8 +67,8 @@ export function factOf(record: LogRecord, hash: KeyedHash): { queueId: string; f
   const { atMicros } = record;
   switch (record.kind) {
     case 'acceptance': {
-      const { client, login, origQueueId } = record;
-      const fact = { kind: 'accepted', atMicros, client, ...defined({ login, origQueueId }) } as const;
+      const { client, login, pid, origQueueId } = record;
+      const fact = { kind: 'accepted', atMicros, client, pid, ...defined({ login, origQueueId }) } as const;
       return { queueId: record.queueId, fact };
     }
     case 'pickup': {
@@ -112,17 +112,35 @@ export function factOf(record: LogRecord, hash: KeyedHash): { queueId: string; f
     case 'notification':
       return { queueId: record.childId, fact: { kind: 'notice', atMicros } };
     case 'action':
-      if (record.queueId === undefined || record.action !== 'hold') return undefined;
-      return { queueId: record.queueId, fact: { kind: 'held', atMicros } };
+      return actionFact(record);
+    case 'scannerRequeue':
+      return { queueId: record.queueId, fact: { kind: 'picked', atMicros, sender: '', origId: record.origId } };
+    case 'proxyAcceptance': {
+      const { client, login } = record;
+      return { queueId: processName(record.pid), fact: { kind: 'proxied', atMicros, client, ...defined({ login }) } };
+    }
+    case 'proxyReply': {
+      const { queuedAs } = record;
+      if (queuedAs === undefined) return undefined;
+      return { queueId: processName(record.pid), fact: { kind: 'proxyAnswered', atMicros, queueId: queuedAs } };
+    }
+    case 'sessionLost':
+      // Before DATA there may be no transaction, or one that no line is about.
+      if (record.after !== 'DATA' && record.after !== 'BDAT') return undefined;
+      return { queueId: processName(record.pid), fact: { kind: 'lost', atMicros } };
     case 'authFailure':
     case 'connect':
     case 'disconnect':
-    case 'sessionLost':
-    case 'proxyAcceptance':
-    case 'proxyReply':
-    case 'scannerRequeue':
       return undefined;
   }
+}
+
+/** A hold or a discard of an ID. A refusal leaves no message, and NOQUEUE names none. */
+function actionFact({ action, queueId, stage, atMicros }: Action): { queueId: string; fact: Fact } | undefined {
+  if (queueId === undefined || action === 'reject') return undefined;
+  if (action === 'discard') return { queueId, fact: { kind: 'discarded', atMicros } };
+  const isCertain = stage === 'END-OF-MESSAGE';
+  return { queueId, fact: { kind: 'held', atMicros, ...(!isCertain && { promised: true }) } };
 }
 
 /** Leaves out undefined members, so that facts compare and pack without them. */

@@ -13,6 +13,8 @@ export type Fact =
       readonly atMicros: number;
       readonly client: string;
       readonly login?: string;
+      /** smtpd's process: it serves one transaction after the other. */
+      readonly pid?: number;
       /** The ID on the sending host, told by XFORWARD: a claim, proven or dropped by links. */
       readonly origQueueId?: string;
     }
@@ -38,13 +40,29 @@ export type Fact =
       /** The remote said `queued as ID`, and its bracketed address. */
       readonly child?: { readonly address: string; readonly queueId: string };
     }
-  | { readonly kind: 'held' | 'released' | 'removed' | 'purged' | 'requeued'; readonly atMicros: number }
+  /** `promised`: before the end of the message. The client may still leave none. */
+  | { readonly kind: 'held'; readonly atMicros: number; readonly promised?: true }
+  | { readonly kind: 'released' | 'removed' | 'purged' | 'requeued'; readonly atMicros: number }
+  /** Taken from the client and thrown away: a message that was over at once. */
+  | { readonly kind: 'discarded'; readonly atMicros: number }
   /** This ID is a delivery notice made by the relay, no mail of the account. */
-  | { readonly kind: 'notice'; readonly atMicros: number };
+  | { readonly kind: 'notice'; readonly atMicros: number }
+  /** Of a process: behind a before-queue proxy its transaction has no ID. */
+  | { readonly kind: 'proxied'; readonly atMicros: number; readonly client: string; readonly login?: string }
+  /** Of a process: the proxy put its message back in, under this ID. */
+  | { readonly kind: 'proxyAnswered'; readonly atMicros: number; readonly queueId: string }
+  /** Of a process: its transaction ended in DATA, and left no message. */
+  | { readonly kind: 'lost'; readonly atMicros: number };
 
-/** Facts of one queue ID on one instance. */
+/** Where facts about a process stand among those about queue IDs: no ID looks like that. */
+export function processName(pid: number): string {
+  return `[${pid}]`;
+}
+
+/** Facts of one queue ID on one instance, or of one of its processes. */
 export interface Trace {
   readonly instance: string;
+  /** Or `processName`. */
   readonly queueId: string;
   readonly facts: readonly Fact[];
 }

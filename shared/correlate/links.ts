@@ -1,4 +1,4 @@
-import type { Message } from './lives.ts';
+import { isProxied, type Message } from './lives.ts';
 
 /**
  * Derived attribution: a message that a content filter, a next relay or a requeue made from an account's message.
@@ -26,6 +26,9 @@ export function isLoopback(address: string): boolean {
 /** Two hosts' clocks, or a program's line that came late. */
 export const agreeMicros = 2_000_000;
 
+/** qmgr looks into the incoming queue once a minute, if nobody tells it to. */
+const requeueMicros = 60_000_000;
+
 /** Which message was made from which. */
 export interface Links {
   readonly parentOf: ReadonlyMap<Message, Message>;
@@ -44,6 +47,7 @@ export function attribute(
 ): Attribution[] {
   const links = linksOf(messages, ownHost);
   return messages.flatMap((message): Attribution[] => {
+    if (isProxied(message)) return [];
     if (message.login !== undefined) return [{ message, login: message.login, how: 'direct' }];
     const root = rootOf(message, links, known);
     const login = root === undefined ? undefined : (root.login ?? known.get(root));
@@ -98,6 +102,28 @@ export function linksOf(messages: readonly Message[], ownHost: OwnHost): Links {
     );
     const parent = agreeing.at(-1);
     if (parent !== undefined && (agreeing.length === 1 || child.origId !== undefined)) link(parent, child);
+  }
+
+  for (const { instance, origId, relay, queueId, acceptedAtMicros } of messages) {
+    // A scanner outside of Postfix knows no instances: what it says is about both IDs wherever they are.
+    if (instance !== '' || origId === undefined) continue;
+    const at = acceptedAtMicros;
+    const of = (id: string, atMicros: number): Message[] =>
+      currentAt(byId.get(`${relay}\0${id}`) ?? [], atMicros).filter((each) => each.instance !== '');
+    const parents = of(origId, at).filter((parent) => parent.acceptedAtMicros <= at + agreeMicros);
+    const children = of(queueId, at + requeueMicros).filter(
+      (child) => child.login === undefined && Math.abs(child.acceptedAtMicros - at) <= requeueMicros,
+    );
+    const [parent] = parents;
+    const [child] = children;
+    if (
+      parents.length === 1 &&
+      children.length === 1 &&
+      parent !== undefined &&
+      child !== undefined &&
+      parent !== child
+    )
+      link(parent, child);
   }
 
   return { parentOf, contested };

@@ -1,5 +1,5 @@
 import { longIdMicros } from '../parse/queue-id.ts';
-import type { Fact, Part, Trace } from './facts.ts';
+import { type Fact, type Part, processName, type Trace } from './facts.ts';
 
 type Outcome = Extract<Fact, { kind: 'outcome' }>;
 
@@ -26,6 +26,12 @@ export interface Message {
   /** First `queue active`: from then on it is a message for certain. */
   readonly queuedAtMicros?: number;
   readonly heldAtMicros?: number;
+  /** It was taken and thrown away at once. */
+  readonly discarded: boolean;
+  /** smtpd's process. */
+  readonly pid?: number;
+  /** Its client was lost in DATA: what was done to it till then were promises. */
+  readonly lost: boolean;
   /** First release from hold by postsuper(1): somebody wanted it to go. */
   readonly releasedAtMicros?: number;
   readonly removedAtMicros?: number;
@@ -36,11 +42,18 @@ export interface Message {
 
 /** A `client=` line alone is no message yet: RSET or a dropped DATA leaves it too. */
 export function isMessage(message: Message): boolean {
-  return (
-    !message.notice &&
-    (message.queuedAtMicros !== undefined || message.heldAtMicros !== undefined || message.outcomes.length > 0)
-  );
+  const { notice, queuedAtMicros, heldAtMicros, outcomes, discarded, lost } = message;
+  if (notice) return false;
+  return queuedAtMicros !== undefined || outcomes.length > 0 || ((heldAtMicros !== undefined || discarded) && !lost);
 }
+
+/** What smtpd took for a before-queue proxy: it has no ID, and is what the message with one was made from. */
+export function isProxied({ queueId }: Message): boolean {
+  return queueId.startsWith('[');
+}
+
+/** smtpd's timeouts are minutes. */
+export const longestTransactionMicros = 3600 * 1_000_000;
 
 /** Two records of one ID on one instance within this span are one life. Log stamps may be whole seconds. */
 export const sameLifeMicros = 1_000_000;
@@ -56,12 +69,16 @@ export function messagesOf(parts: Iterable<Part>): Message[] {
       else known.facts.push(...trace.facts);
     }
   }
-  return [...union.values()].flatMap((trace) => livesOf(trace.relay, trace));
+  const traces = [...union.values()];
+  const losses = traces.flatMap((trace) => lossesOf(trace.relay, trace));
+  const messages = traces.flatMap((trace) => livesOf(trace.relay, trace));
+  return losses.length === 0 ? messages : withLosses(messages, losses);
 }
 
 /** The lives of one queue ID. Facts may be repeated and in any order; the result is the same. */
 export function livesOf(relay: string, trace: Trace): Message[] {
   const facts = sortedOnce(trace.facts);
+  if (trace.queueId.startsWith('[')) return proxiedOf(relay, trace, facts);
   const encoded = longIdMicros(trace.queueId);
   if (encoded !== undefined) return [fold(relay, trace, encoded, facts)];
   const starts = startsOf(facts);
@@ -100,7 +117,63 @@ function partedAtEnd(life: Life): Life[] {
 }
 
 function isEnd({ kind }: Fact): boolean {
-  return kind === 'removed' || kind === 'purged' || kind === 'requeued';
+  return kind === 'removed' || kind === 'purged' || kind === 'requeued' || kind === 'discarded';
+}
+
+/** The messages that a process took for its proxy, each with the ID under which the proxy put it back in. */
+function proxiedOf(relay: string, { instance, queueId }: Trace, facts: readonly Fact[]): Message[] {
+  const messages: Message[] = [];
+  let taken: Extract<Fact, { kind: 'proxied' }> | undefined;
+  for (const fact of facts) {
+    if (fact.kind === 'proxied') taken = fact;
+    if (fact.kind !== 'proxyAnswered' || taken === undefined) continue;
+    const { atMicros, client, login } = taken;
+    const child = { address: '127.0.0.1', queueId: fact.queueId };
+    const outcome = {
+      kind: 'outcome',
+      atMicros: fact.atMicros,
+      recipient: '',
+      status: 'sent',
+      reply: 'other',
+      child,
+    } as const;
+    const life = fold(relay, { instance, queueId }, atMicros, [outcome]);
+    messages.push({ ...life, client, ...(login !== undefined && { login }), queuedAtMicros: atMicros });
+    taken = undefined;
+  }
+  return messages;
+}
+
+export interface Loss {
+  readonly process: string;
+  readonly atMicros: number;
+}
+
+export function lossesOf(relay: string, { instance, queueId, facts }: Trace): Loss[] {
+  if (!queueId.startsWith('[')) return [];
+  const process = `${relay}\0${instance}\0${queueId}`;
+  return facts.flatMap(({ kind, atMicros }) => (kind === 'lost' ? [{ process, atMicros }] : []));
+}
+
+/** What a process had open when its client was lost is the transaction that it accepted last. */
+export function withLosses(messages: readonly Message[], losses: readonly Loss[]): Message[] {
+  const processes = Map.groupBy(
+    messages.filter(({ pid }) => pid !== undefined),
+    ({ relay, instance, pid = 0 }) => `${relay}\0${instance}\0${processName(pid)}`,
+  );
+  const lost = new Set<Message>();
+  for (const { process, atMicros } of losses) {
+    // Process numbers come back.
+    const before = (processes.get(process) ?? []).filter(
+      ({ acceptedAtMicros: at }) => at <= atMicros && at > atMicros - longestTransactionMicros,
+    );
+    const last = before.reduce<Message | undefined>(
+      (known, each) => (known !== undefined && known.acceptedAtMicros >= each.acceptedAtMicros ? known : each),
+      undefined,
+    );
+    if (last !== undefined) lost.add(last);
+  }
+  return messages.map((message) => (lost.has(message) ? { ...message, lost: true } : message));
 }
 
 interface Life {
@@ -120,19 +193,27 @@ function startsOf(facts: readonly Fact[]): number[] {
 }
 
 /** Facts come sorted, so `??=` takes the earliest of each kind: the same one whatever the order of arrival. */
-function fold(relay: string, trace: Trace, start: number, facts: readonly Fact[]): Message {
+function fold(
+  relay: string,
+  trace: Pick<Trace, 'instance' | 'queueId'>,
+  start: number,
+  facts: readonly Fact[],
+): Message {
   const life: { -readonly [K in keyof Message]: Message[K] } & { outcomes: Outcome[] } = {
     relay,
     instance: trace.instance,
     queueId: trace.queueId,
     acceptedAtMicros: start,
     notice: false,
+    discarded: false,
+    lost: false,
     outcomes: [],
   };
   for (const fact of facts) {
     switch (fact.kind) {
       case 'accepted':
         life.client ??= fact.client;
+        if (fact.pid !== undefined) life.pid ??= fact.pid;
         if (fact.login !== undefined) life.login ??= fact.login;
         if (fact.origQueueId !== undefined) life.origQueueId ??= fact.origQueueId;
         break;
@@ -165,6 +246,15 @@ function fold(relay: string, trace: Trace, start: number, facts: readonly Fact[]
         break;
       case 'notice':
         life.notice = true;
+        break;
+      case 'discarded':
+        life.discarded = true;
+        life.removedAtMicros ??= fact.atMicros;
+        break;
+      case 'proxied':
+      case 'proxyAnswered':
+      case 'lost':
+        // Of a process, not of an ID.
         break;
     }
   }

@@ -23,6 +23,8 @@ function windowOf(minutes: readonly number[], sender: (index: number) => string 
       sender: sender(index),
       recipients: 1,
       notice: false,
+      discarded: false,
+      lost: false,
       outcomes: [],
     }),
   );

@@ -1,13 +1,15 @@
 import { factOf } from '../correlate/collect.ts';
-import type { Fact } from '../correlate/facts.ts';
+import { type Fact, processName } from '../correlate/facts.ts';
 import { type Attribution, attribute, type OwnHost } from '../correlate/links.ts';
-import { livesOf, type Message } from '../correlate/lives.ts';
+import { type Loss, livesOf, lossesOf, type Message, withLosses } from '../correlate/lives.ts';
 import { parseLine } from '../parse/line.ts';
 import type { LogRecord } from '../parse/record.ts';
 import { type Carried, factsOf } from './carried.ts';
+import { parentsOf } from './claims.ts';
 import { type Key, keyOf } from './key.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import type { Place, Places } from './place.ts';
+import type { Segment } from './segment.ts';
 import { kind } from './sift.ts';
 import type { Window } from './window.ts';
 
@@ -39,6 +41,12 @@ export class Chains {
     else trace.facts.push(fact);
   }
 
+  losses(): Loss[] {
+    return [...this.#traces.values()].flatMap(({ place, queueId, facts }) =>
+      lossesOf(place.relay.name, { instance: place.instance, queueId, facts }),
+    );
+  }
+
   /** All facts about an ID at a place. */
   factsOf(place: Place, queueId: string): readonly Fact[] {
     return this.#traces.get(`${place.number} ${queueId}`)?.facts ?? [];
@@ -49,15 +57,6 @@ export class Chains {
       livesOf(place.relay.name, { instance: place.instance, queueId, facts }),
     );
   }
-}
-
-/** The IDs that a fact claims its own ID was made from. */
-export function parentsOf(fact: Fact, place: Place, own: OwnAddresses): Key[] {
-  const { relay } = place;
-  if (fact.kind === 'picked') return fact.origId === undefined ? [] : [keyOf(fact.origId, relay)];
-  if (fact.kind !== 'accepted' || fact.origQueueId === undefined) return [];
-  const from = own.relayOf(fact.client, relay);
-  return from === undefined ? [] : [keyOf(fact.origQueueId, from)];
 }
 
 export interface Judged {
@@ -100,7 +99,7 @@ export class Closure {
       // Whose every life names its account, needs no parent.
       if (starts === 0 || logins < starts) parents.forEach(ask);
     }
-    return { chains, attributions: attribute(chains.messages(), this.#ownHost), missing };
+    return { chains, attributions: attribute(this.#withLosses(chains.messages(), zone), this.#ownHost), missing };
   }
 
   /** Adds what the window says of an ID to `chains`. */
@@ -114,13 +113,12 @@ export class Closure {
           parents.push({ one: segment.one(entry - 1), other: segment.other(entry - 1) });
           continue;
         }
-        const nearMicros = segment.atMicros(entry);
-        const parsed = parseLine(segment.textOf(entry), { zone, nearMicros });
-        const fact = 'ok' in parsed ? chains.add(parsed.ok, nearMicros)?.fact : undefined;
+        const fact = this.#add(chains, segment, entry, zone);
         if (fact === undefined) continue;
-        if (fact.kind === 'accepted' || fact.kind === 'picked') starts.push(nearMicros);
-        if (fact.kind === 'accepted' && fact.login !== undefined) logins += 1;
         parents.push(...parentsOf(fact, this.#places.of(segment.place(entry)), this.#own));
+        if (!isStart(fact)) continue;
+        starts.push(fact.atMicros);
+        if (fact.kind !== 'picked' && fact.login !== undefined) logins += 1;
       }
     }
     for (const life of this.#carried.of(key)) {
@@ -131,4 +129,58 @@ export class Closure {
     }
     return { parents, starts: starts.length, logins };
   }
+
+  /** Where a message was only promised: whether its process lost the client. */
+  #withLosses(messages: Message[], zone: string): Message[] {
+    const promised = messages.filter(isPromised);
+    if (promised.length === 0) return messages;
+    const chains = new Chains(this.#places);
+    for (const { relay, instance, pid = 0 } of promised) {
+      const place = this.#places.at(relay, instance);
+      if (this.#addLosses(chains, keyOf(processName(pid), place.relay), place, zone))
+        this.#addStarts(chains, place, zone);
+    }
+    const losses = chains.losses();
+    if (losses.length === 0) return messages;
+    return withLosses([...messages, ...chains.messages()], losses).slice(0, messages.length);
+  }
+
+  #addLosses(chains: Chains, { one, other }: Key, place: Place, zone: string): boolean {
+    let any = false;
+    for (const segment of this.#window.segments) {
+      for (let entry = segment.last(one, other); entry >= 0; entry = segment.before(entry)) {
+        if (segment.place(entry) !== place.number || segment.kind(entry) === kind.named) continue;
+        const fact = this.#add(chains, segment, entry, zone);
+        any ||= fact?.kind === 'lost';
+      }
+    }
+    return any;
+  }
+
+  /** All acceptances at a place: which was the last one before the loss. */
+  #addStarts(chains: Chains, place: Place, zone: string): void {
+    for (const segment of this.#window.segments) {
+      for (let entry = 0; entry < segment.count; entry++) {
+        const what = segment.kind(entry);
+        const mayStart =
+          what === kind.accepted || what === kind.login || what === kind.forwarded || what === kind.other;
+        if (mayStart && segment.place(entry) === place.number) this.#add(chains, segment, entry, zone);
+      }
+    }
+  }
+
+  #add(chains: Chains, segment: Segment, entry: number, zone: string): Fact | undefined {
+    const nearMicros = segment.atMicros(entry);
+    const parsed = parseLine(segment.textOf(entry), { zone, nearMicros });
+    return 'ok' in parsed ? chains.add(parsed.ok, nearMicros)?.fact : undefined;
+  }
+}
+
+function isStart(fact: Fact): fact is Extract<Fact, { kind: 'accepted' | 'picked' | 'proxied' }> {
+  return fact.kind === 'accepted' || fact.kind === 'picked' || fact.kind === 'proxied';
+}
+
+function isPromised({ heldAtMicros, discarded, queuedAtMicros, outcomes, pid }: Message): boolean {
+  const isPromise = heldAtMicros !== undefined || discarded;
+  return isPromise && queuedAtMicros === undefined && outcomes.length === 0 && pid !== undefined;
 }

@@ -1,8 +1,9 @@
 import { factOf } from '../correlate/collect.ts';
 import type { OwnHost } from '../correlate/links.ts';
+import { longestTransactionMicros } from '../correlate/lives.ts';
 import type { LogRecord } from '../parse/record.ts';
+import { childOf, parentsOf } from './claims.ts';
 import type { LogClock } from './clock.ts';
-import { parentsOf } from './closure.ts';
 import { Docket } from './docket.ts';
 import { type Key, keyOf } from './key.ts';
 import { OpenIds } from './open-ids.ts';
@@ -19,8 +20,6 @@ import type { Chunk } from './words.ts';
 
 /** Lines may stand this much out of order, in log time, before it is asked what they say. */
 const settleMicros = 6 * 60_000_000;
-/** A transaction that has left no message for so long leaves none: smtpd's timeouts are minutes. */
-const longestTransactionMicros = 3600 * 1_000_000;
 const segmentBytes = 4 << 20;
 /** No line that makes an entry is shorter. */
 const shortestLine = 40;
@@ -166,16 +165,16 @@ export class IdsEngine implements SightingSink {
     const { queueId, fact } = stated;
     const segment = this.#window.youngest;
     const place = this.#places.at(record.host, record.instance);
-    place.used = true;
+    place.used ||= record.instance !== '';
     const add = (what: Kind, { one, other }: Key, isEvent: boolean): void => {
       const entry = segment.add(what, from, end, from, from, one, other, place.number, fact.atMicros);
       if (isEvent || this.#openIds !== undefined) segment.addEvent(entry);
     };
     const isNamed = fact.kind === 'accepted' && fact.login !== undefined;
     add(kind.other, keyOf(queueId, place.relay), isNamed || parentsOf(fact, place, this.#own).length > 0);
-    if (fact.kind !== 'outcome' || fact.child === undefined) return;
-    const child = this.#own.relayOf(fact.child.address, place.relay);
-    if (child !== undefined) add(kind.named, keyOf(fact.child.queueId, child), true);
+    const child = childOf(fact, place, this.#own);
+    // Directly behind its parent's entry.
+    if (child !== undefined) add(kind.named, child, true);
   }
 
   #judgeUntil(untilMicros: number): void {

@@ -3,8 +3,9 @@ import { attribute, type OwnHost } from '../correlate/links.ts';
 import { isMessage } from '../correlate/lives.ts';
 import { parseLine } from '../parse/line.ts';
 import type { LogRecord } from '../parse/record.ts';
+import { childOf, namerOf, parentsOf } from './claims.ts';
 import type { LogClock } from './clock.ts';
-import { Chains, parentsOf } from './closure.ts';
+import { Chains } from './closure.ts';
 import { keyOf } from './key.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import type { Places } from './place.ts';
@@ -96,15 +97,14 @@ export class SecondReading implements SightingSink {
     const { places, own } = this.#options;
     const place = places.at(record.host, record.instance);
     if (this.#asked.has(keyOf(stated.queueId, place.relay).one)) this.#add(record, record.atMicros);
-    const { fact } = stated;
-    if (fact.kind !== 'outcome' || fact.child === undefined) return;
-    const child = own.relayOf(fact.child.address, place.relay);
-    if (child !== undefined && this.#asked.has(keyOf(fact.child.queueId, child).one)) this.#askFor(record);
+    const child = childOf(stated.fact, place, own);
+    if (child !== undefined && this.#asked.has(child.one)) this.#askFor(record);
   }
 
-  /** A delivery that names an ID in question: its own ID is one too. */
+  /** A line that names an ID in question: whose line it is is a question too. */
   #askFor(record: LogRecord): void {
-    if (record.kind === 'delivery') this.ask(keyOf(record.queueId, this.#options.places.relay(record.host)).one);
+    const namer = namerOf(record, this.#options.places.relay(record.host));
+    if (namer !== undefined) this.ask(namer.one);
   }
 
   /** Adds a line about an ID in question, and asks for the IDs that it is linked to, upward and downward. */
@@ -114,8 +114,7 @@ export class SecondReading implements SightingSink {
     if (stated === undefined) return;
     const place = places.at(record.host, record.instance);
     for (const { one } of parentsOf(stated.fact, place, own)) this.ask(one);
-    if (stated.fact.kind !== 'outcome' || stated.fact.child === undefined) return;
-    const child = own.relayOf(stated.fact.child.address, place.relay);
-    if (child !== undefined) this.ask(keyOf(stated.fact.child.queueId, child).one);
+    const child = childOf(stated.fact, place, own);
+    if (child !== undefined) this.ask(child.one);
   }
 }

@@ -61,6 +61,12 @@ const relayMark = patternOf(', relay=');
 const queuedAsMark = patternOf(' queued as ');
 const forwardedAsMark = patternOf('(forwarded as ');
 
+const proxiedMark = patternOf('NOQUEUE: client=');
+const proxyMark = patternOf('proxy-accept: ');
+const lossMarks = ['lost connection after ', 'timeout after ', 'too many errors after '].map(patternOf);
+const dataMark = patternOf('DATA');
+const chunkMark = patternOf('BDAT');
+
 const newline = 10;
 const carriageReturn = 13;
 const blank = 32;
@@ -156,6 +162,7 @@ export class Sifter {
   /** Reads a program's text in `[at, end)`; false if that takes the parser. */
   #text(chunk: Chunk, at: number, end: number, origin: Origin, place: Place): boolean {
     const { view } = chunk;
+    if (origin.lane === 'smtpd' && isOfTransaction(view, at, end)) return false;
     const limit = Math.min(at + maxId, end);
     const idEnd = indexOfByte(view, colon, at, limit);
     // Some loggers drop the colon. Without an ID, nothing is said of one.
@@ -246,6 +253,17 @@ export class Sifter {
     this.#sink.saw(chunk, seen);
     return true;
   }
+}
+
+/** Whether smtpd's text at `at` tells of a transaction without an ID, in a way that the core has a use for. */
+function isOfTransaction(view: DataView, at: number, end: number): boolean {
+  if (isAt(view, at, end, proxiedMark) || isAt(view, at, end, proxyMark)) return true;
+  for (const mark of lossMarks) {
+    if (!isAt(view, at, end, mark)) continue;
+    const after = at + mark.length;
+    return isAt(view, after, end, dataMark) || isAt(view, after, end, chunkMark);
+  }
+  return false;
 }
 
 /** Index of the text after `PID]: `, the number beginning at `from`; -1 if that is not what stands there. */

@@ -49,12 +49,16 @@ class Dictionary {
 const index = z.int().nonnegative();
 const optionalIndex = z.int().min(-1);
 const packedFact = z.union([
-  z.tuple([z.literal('a'), z.int(), index, optionalIndex, optionalIndex]),
+  // The rest: the process number, in parts of today.
+  z.tuple([z.literal('a'), z.int(), index, optionalIndex, optionalIndex], z.int()),
   z.tuple([z.literal('p'), z.int(), index, optionalIndex]),
   z.tuple([z.literal('m'), z.int(), z.string()]),
   z.tuple([z.literal('q'), z.int(), index, z.number(), z.number()]),
   z.tuple([z.literal('o'), z.int(), z.string(), index, index, optionalIndex, optionalIndex, z.string()]),
   z.tuple([z.literal('s'), z.int(), index]),
+  z.tuple([z.literal('h'), z.int()]),
+  z.tuple([z.literal('x'), z.int(), index, optionalIndex]),
+  z.tuple([z.literal('y'), z.int(), z.string()]),
 ]);
 type PackedFact = z.infer<typeof packedFact>;
 
@@ -76,7 +80,14 @@ function packFact(fact: Fact, strings: Dictionary): PackedFact {
   const { atMicros } = fact;
   switch (fact.kind) {
     case 'accepted':
-      return ['a', atMicros, strings.index(fact.client), optional(fact.login), optional(fact.origQueueId)];
+      return [
+        'a',
+        atMicros,
+        strings.index(fact.client),
+        optional(fact.login),
+        optional(fact.origQueueId),
+        ...(fact.pid === undefined ? [] : [fact.pid]),
+      ];
     case 'picked':
       return ['p', atMicros, strings.index(fact.sender), optional(fact.origId)];
     case 'messageId':
@@ -97,12 +108,19 @@ function packFact(fact: Fact, strings: Dictionary): PackedFact {
         child?.queueId ?? '',
       ];
     }
+    case 'proxied':
+      return ['x', atMicros, strings.index(fact.client), optional(fact.login)];
+    case 'proxyAnswered':
+      return ['y', atMicros, fact.queueId];
     case 'held':
+      return fact.promised ? ['h', atMicros] : ['s', atMicros, strings.index(fact.kind)];
     case 'released':
     case 'removed':
     case 'purged':
     case 'requeued':
     case 'notice':
+    case 'discarded':
+    case 'lost':
       return ['s', atMicros, strings.index(fact.kind)];
   }
 }
@@ -111,12 +129,13 @@ function unpackFact(packed: PackedFact, at: (index: number) => string): Fact {
   const atMicros = packed[1];
   switch (packed[0]) {
     case 'a': {
-      const [, , client, login, orig] = packed;
+      const [, , client, login, orig, pid] = packed;
       return {
         kind: 'accepted',
         atMicros,
         client: at(client),
         ...(login >= 0 && { login: at(login) }),
+        ...(pid !== undefined && { pid }),
         ...(orig >= 0 && { origQueueId: at(orig) }),
       };
     }
@@ -139,6 +158,14 @@ function unpackFact(packed: PackedFact, at: (index: number) => string): Fact {
         ...(address >= 0 && { child: { address: at(address), queueId } }),
       };
     }
+    case 'h':
+      return { kind: 'held', atMicros, promised: true };
+    case 'x': {
+      const [, , client, login] = packed;
+      return { kind: 'proxied', atMicros, client: at(client), ...(login >= 0 && { login: at(login) }) };
+    }
+    case 'y':
+      return { kind: 'proxyAnswered', atMicros, queueId: packed[2] };
     case 's':
       return { kind: at(packed[2]) as 'held', atMicros };
   }
