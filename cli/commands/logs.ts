@@ -20,12 +20,12 @@ export function addLogCommands(program: Command): void {
     .option('--still-queued', 'only where no removal was seen')
     .option('--queue-ids-only', 'bare IDs of mail still queued, for `| postsuper -h -` on that very relay')
     .option('--json', 'NDJSON, with outcomes, a row at the end of each life')
-    .action(async (files: string[], options: Omit<IdsCommand, 'own'> & { own?: string[] }) => {
-      const [{ ids }, { readOwnNetworks }] = await Promise.all([
-        import('../logs/ids.ts'),
-        import('../logs/own-hosts.ts'),
-      ]);
-      await ids(files, { ...options, own: readOwnNetworks(options.own ?? []) });
+    .option('--jobs <n>', 'so many processes, for the files of several relays', count, 1)
+    .action(async (files: string[], options: Omit<IdsCommand, 'own'> & { own?: string[]; jobs: number }) => {
+      const { readOwnNetworks } = await import('../logs/own-hosts.ts');
+      const command = { ...options, own: readOwnNetworks(options.own ?? []) };
+      if (options.jobs > 1) await (await import('../logs/jobs.ts')).idsInJobs(files, options.jobs, command);
+      else await (await import('../logs/ids.ts')).ids(files, command);
     });
 
   program
@@ -42,6 +42,11 @@ export function addLogCommands(program: Command): void {
 
 function year(text: string): number {
   if (!/^(?:19|20)\d\d$/.test(text)) throw new InvalidArgumentError('want a year like 2026.');
+  return Number(text);
+}
+
+function count(text: string): number {
+  if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('want a number from 1 to 999.');
   return Number(text);
 }
 

@@ -4,6 +4,7 @@ import { Accounts, type IdRow, jsonLine, tsvHeader } from '../../shared/ids/row.
 import { TsvWriter } from '../../shared/ids/tsv.ts';
 import { usage } from '../failure.ts';
 import { feed, type Progress } from './feed.ts';
+import type { JobReport } from './jobs.ts';
 import { logFile } from './log-file.ts';
 import { Output } from './output.ts';
 import { type OwnNetwork, ownNetworks } from './own-hosts.ts';
@@ -97,4 +98,6 @@ export async function ids(paths: readonly string[], command: IdsCommand): Promis
   tsv.flush();
   await output.drained();
   sayUnread(engine.lines);
+  const relays = engine.places.filter(({ used }) => used).map(({ relay }) => relay.name);
+  process.send?.({ relays: [...new Set(relays)] } satisfies JobReport);
 }

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { PassThrough, type Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { messageOf, usage } from '../failure.ts';
+import { SpillFile } from './spill-file.ts';
 
 /** Bytes of one log. */
 export interface LogBytes {
@@ -27,8 +29,8 @@ const chunkBytes = 1 << 18;
 /** A maillog: plain, `.gz`, `.zst`, `.xz`, or `-` for standard input. @throws usage Failure */
 export function logFile(path: string): LogFile {
   if (path === '-') {
-    const open = (): LogBytes => new StreamBytes('standard input', process.stdin, process.stdin);
-    return { path, writtenAt: Date.now(), sizeBytes: undefined, open };
+    const kept = new KeptInput();
+    return { path, writtenAt: Date.now(), sizeBytes: undefined, open: () => kept.open() };
   }
   try {
     const stat = statSync(path);
@@ -91,6 +93,60 @@ class FileBytes implements LogBytes {
   close(): void {
     if (this.#file !== undefined) closeSync(this.#file);
     this.#file = undefined;
+  }
+}
+
+/** Standard input, which may be asked for a second time: what comes is kept on disk. */
+class KeptInput {
+  #spill: SpillFile | undefined;
+  #isOpened = false;
+
+  open(): LogBytes {
+    if (this.#isOpened) return this.#again();
+    this.#isOpened = true;
+    this.#spill = new SpillFile();
+    const input = new StreamBytes('standard input', process.stdin, process.stdin);
+    const keep = (chunk: Buffer | undefined): Buffer | undefined => {
+      if (chunk !== undefined) this.#keep(chunk);
+      return chunk;
+    };
+    return {
+      next: async () => keep(await input.next()),
+      get position() {
+        return input.position;
+      },
+      close: () => input.close(),
+    };
+  }
+
+  #keep(chunk: Buffer): void {
+    try {
+      this.#spill?.write(chunk);
+    } catch {
+      // No room. It will be missed only if something has to be looked up, and then it is said.
+      this.#spill?.close();
+      this.#spill = undefined;
+    }
+  }
+
+  #again(): LogBytes {
+    if (this.#spill === undefined) {
+      console.error(`holdfast: standard input found no room in ${tmpdir()}: late links in it are not followed`);
+    }
+    const blocks = this.#spill?.blocks();
+    let position = 0;
+    return {
+      next: async () => {
+        const block = blocks?.next();
+        if (block === undefined || block.done === true) return undefined;
+        position += block.value.length;
+        return block.value;
+      },
+      get position() {
+        return position;
+      },
+      close: () => undefined,
+    };
   }
 }
 

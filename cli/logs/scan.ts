@@ -22,6 +22,9 @@ export interface ScanFinding {
 /** Lines, and so messages, may come this much out of order, in log time. */
 const disorderMicros = 5 * 60_000_000;
 
+/** Accounts are judged this often. */
+const stepMicros = 60_000_000;
+
 /**
  * Replays submissions through detection in log time, while they come: the first finding of each account. Keeps what a
  * rule can still look at, and of accounts that are done their name.
@@ -30,9 +33,13 @@ export class Scan implements RowSink {
   readonly #rules: readonly Rule[];
   readonly #accountRule: AccountRule;
   readonly #accounts = new Map<string, AccountReplay | undefined>();
+  /** By login, as written. */
+  readonly #accountOf = new Map<string, string>();
   readonly #waiting = new Set<AccountReplay>();
   readonly #findings: ScanFinding[] = [];
   #newestMicros = Number.NEGATIVE_INFINITY;
+  /** Of it, when accounts were judged last. */
+  #judgedMicros = Number.NEGATIVE_INFINITY;
 
   constructor(rules: readonly Rule[], accountRule: AccountRule) {
     this.#rules = rules;
@@ -44,14 +51,11 @@ export class Scan implements RowSink {
   }
 
   plain(row: PlainRow): void {
-    if (row.attribution === 'direct') this.row(row.toIdRow());
+    if (row.attribution === 'direct' && this.#replayOf(row.loginText()) !== undefined) this.row(row.toIdRow());
   }
 
   row({ attribution, login, ...row }: IdRow): void {
-    const account = attribution === 'direct' ? canonicalAccount(login, this.#accountRule) : undefined;
-    if (account === undefined) return;
-    if (!this.#accounts.has(account)) this.#accounts.set(account, new AccountReplay(account));
-    const replay = this.#accounts.get(account);
+    const replay = attribution === 'direct' ? this.#replayOf(login) : undefined;
     if (replay === undefined) return;
     replay.add({
       ...row,
@@ -66,8 +70,22 @@ export class Scan implements RowSink {
     if (row.acceptedAtMicros > this.#newestMicros) this.#newestMicros = row.acceptedAtMicros;
   }
 
+  /** Undefined where nothing more is to be judged, or the login is nobody's. */
+  #replayOf(login: string): AccountReplay | undefined {
+    let account = this.#accountOf.get(login);
+    if (account === undefined) {
+      account = canonicalAccount(login, this.#accountRule);
+      if (account === undefined) return undefined;
+      this.#accountOf.set(login, account);
+    }
+    if (!this.#accounts.has(account)) this.#accounts.set(account, new AccountReplay(account));
+    return this.#accounts.get(account);
+  }
+
   /** Judges what no line can come before any more. */
   advance(): void {
+    if (this.#newestMicros < this.#judgedMicros + stepMicros) return;
+    this.#judgedMicros = this.#newestMicros;
     this.#judgeUntil(this.#newestMicros - disorderMicros);
   }
 

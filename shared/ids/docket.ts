@@ -42,6 +42,8 @@ export class Docket {
   readonly #row = new PlainRow();
   /** IDs that have an owner: when they come again, it may be the same line once more. */
   readonly #owned = new HashSet(27);
+  /** IDs that something was made from, and that nobody had told about. Their lines may still come, late. */
+  readonly #orphaned = new HashSet(20);
 
   constructor(options: DocketOptions) {
     const { window, places, own, ownHost } = options;
@@ -57,15 +59,24 @@ export class Docket {
     const what = segment.kind(entry);
     if (what !== kind.login && what !== kind.named && what !== kind.forwarded && what !== kind.other) return true;
     const one = segment.one(entry);
-    const isKept = entry < segment.keptCount;
-    if (!isKept && segment.atMicros(entry) < window.oldestMicros && this.#owned.has(one)) {
+    const isLate = entry >= segment.keptCount && segment.atMicros(entry) <= window.givenUpMicros;
+    if (isLate && (this.#owned.has(one) || this.#orphaned.has(one))) {
       ask(one);
       return true;
     }
-    if (what !== kind.other && openIds === undefined) {
+    const isDecided = this.judgeAgain(segment, entry, zone);
+    if (!isDecided && isLate) ask(one);
+    return isDecided || isLate;
+  }
+
+  /** The same of an entry that waited: not late, though the log has gone on. */
+  judgeAgain(segment: Segment, entry: number, zone: string): boolean {
+    const what = segment.kind(entry);
+    const one = segment.one(entry);
+    if (what !== kind.other && this.#options.openIds === undefined) {
       const place = what === kind.named ? anyPlace : segment.place(entry);
-      const verdict = this.#judgePlain(one, segment.other(entry), place, segment.atMicros(entry));
-      if (verdict !== undefined) return verdict;
+      const isDecided = this.#judgePlain(one, segment.other(entry), place, segment.atMicros(entry));
+      if (isDecided !== undefined) return isDecided;
     }
     return this.#judgeByCore({ one, other: segment.other(entry) }, zone);
   }
@@ -78,7 +89,10 @@ export class Docket {
     if (segment.kind(entry) === kind.login) return;
     const { missing } = this.#closure.judge({ one, other: segment.other(entry) }, zone);
     const owned = missing.filter((each) => this.#owned.has(each));
-    if (owned.length === 0 && !(missing.includes(one) && this.#owned.has(segment.one(entry - 1)))) return;
+    if (owned.length === 0 && !(missing.includes(one) && this.#owned.has(segment.one(entry - 1)))) {
+      for (const each of missing) this.#orphaned.add(each);
+      return;
+    }
     ask(one);
     owned.forEach(ask);
   }

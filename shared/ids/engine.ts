@@ -139,7 +139,7 @@ export class IdsEngine implements SightingSink {
   /** Judges all there is, without waiting for lines that might come late: nothing comes at present. */
   flush(): void {
     this.#judgeUntil(Number.POSITIVE_INFINITY);
-    this.#pending = this.#pending.filter(({ segment, entry }) => !this.#docket.judge(segment, entry, this.#zone));
+    this.#pending = this.#pending.filter(({ segment, entry }) => !this.#docket.judgeAgain(segment, entry, this.#zone));
   }
 
   /** The end of input. What is in question then is `later`'s. */
@@ -195,7 +195,7 @@ export class IdsEngine implements SightingSink {
     const { segments, oldest } = this.#window;
     for (const segment of segments.slice(0, -1)) this.#judgeSegment(segment, Number.POSITIVE_INFINITY);
     const leaving = this.#pending.filter(
-      ({ segment, entry }) => segment === oldest && !this.#docket.judge(segment, entry, this.#zone),
+      ({ segment, entry }) => segment === oldest && !this.#docket.judgeAgain(segment, entry, this.#zone),
     );
     this.#pending = this.#pending.filter(({ segment }) => segment !== oldest);
     const kept: KeptLine[] = [];

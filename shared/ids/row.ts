@@ -39,6 +39,10 @@ export class PlainRow {
   readonly recipients = piece();
   readonly client = piece();
 
+  loginText(): string {
+    return textOf(this.login);
+  }
+
   toIdRow(): IdRow {
     const { relay, instance } = this.place ?? { relay: { name: '' }, instance: '' };
     return {

@@ -83,12 +83,17 @@ export class SecondReading implements SightingSink {
   }
 
   saw({ bytes }: Chunk, { kind: what, key, place, atMicros, from, end }: Sighting): void {
-    if (!this.#asked.has(key.one)) return;
+    // Only the line itself tells which parent it names.
+    if (!this.#asked.has(key.one) && what !== kind.forwarded) return;
     const parsed = parseLine(bytes.toString('utf8', from, end), { zone: this.#zone, nearMicros: atMicros });
     if (!('ok' in parsed)) return;
-    if (what === kind.named) this.#askFor(parsed.ok);
-    else this.#add(parsed.ok, atMicros);
     place.used = true;
+    if (what === kind.named) {
+      this.#askFor(parsed.ok);
+      return;
+    }
+    this.#askIfMadeFromAsked(parsed.ok);
+    if (this.#asked.has(key.one)) this.#add(parsed.ok, atMicros);
   }
 
   parsed(_chunk: Chunk, record: LogRecord): void {
@@ -96,9 +101,19 @@ export class SecondReading implements SightingSink {
     if (stated === undefined) return;
     const { places, own } = this.#options;
     const place = places.at(record.host, record.instance);
+    this.#askIfMadeFromAsked(record);
     if (this.#asked.has(keyOf(stated.queueId, place.relay).one)) this.#add(record, record.atMicros);
     const child = childOf(stated.fact, place, own);
     if (child !== undefined && this.#asked.has(child.one)) this.#askFor(record);
+  }
+
+  /** A line that names its parent, which is in question: so is its own ID. */
+  #askIfMadeFromAsked(record: LogRecord): void {
+    const stated = factOf(record, String);
+    if (stated === undefined) return;
+    const place = this.#options.places.at(record.host, record.instance);
+    if (parentsOf(stated.fact, place, this.#options.own).some(({ one }) => this.#asked.has(one)))
+      this.ask(keyOf(stated.queueId, place.relay).one);
   }
 
   /** A line that names an ID in question: whose line it is is a question too. */

@@ -11,6 +11,7 @@ const idShift = 8;
 const idMask = 0xff;
 const doneBit = 1 << 16;
 const none = -1;
+const dayMicros = 86_400_000_000;
 /** A line with a queue ID has some 180 bytes; with fewer, the entries are used up before the bytes. */
 const bytesPerEntry = 96;
 
@@ -26,6 +27,9 @@ export class Segment {
   count = 0;
   /** The first of them, whose lines were kept from segments before. */
   keptCount = 0;
+  /** Latest time of a line; one stray stamp moves it not, two that agree do. */
+  newestMicros = Number.NEGATIVE_INFINITY;
+  #strayMicros = Number.NEGATIVE_INFINITY;
   /** Entries that may lead to a row, in the order of their lines, and how many of them were judged. */
   readonly events: Int32Array;
   eventCount = 0;
@@ -49,6 +53,8 @@ export class Segment {
     this.used = 0;
     this.count = 0;
     this.keptCount = 0;
+    this.newestMicros = Number.NEGATIVE_INFINITY;
+    this.#strayMicros = Number.NEGATIVE_INFINITY;
     this.eventCount = 0;
     this.judgedCount = 0;
     this.#buckets.fill(none);
@@ -85,7 +91,15 @@ export class Segment {
     words[base + at.next] = this.#buckets[bucket] ?? none;
     this.#times[entry * timesPerEntry + timeAt] = atMicros;
     this.#buckets[bucket] = entry;
+    if (atMicros > this.newestMicros) this.#passed(atMicros);
     return entry;
+  }
+
+  #passed(atMicros: number): void {
+    const isStray =
+      Math.min(Math.abs(atMicros - this.newestMicros), Math.abs(atMicros - this.#strayMicros)) > dayMicros;
+    if (isStray) this.#strayMicros = atMicros;
+    else this.newestMicros = atMicros;
   }
 
   addEvent(entry: number): void {

@@ -7,8 +7,8 @@ import { Segment } from './segment.ts';
 export class Window {
   readonly segments: Segment[];
   readonly #segmentBytes: number;
-  /** Lines were given up, and none after this time. */
-  oldestMicros = Number.NEGATIVE_INFINITY;
+  /** Lines up to this time were given up: what comes of that time is late, and may have been here before. */
+  givenUpMicros = Number.NEGATIVE_INFINITY;
 
   constructor(segmentBytes: number) {
     this.#segmentBytes = segmentBytes;
@@ -41,10 +41,9 @@ export class Window {
       return;
     }
     this.segments.shift();
+    this.givenUpMicros = Math.max(this.givenUpMicros, free.newestMicros);
     free.clear();
     this.segments.push(free);
-    const [first] = this.segments;
-    if (first !== undefined && first.count > first.keptCount) this.oldestMicros = first.atMicros(first.keptCount);
   }
 }
 
