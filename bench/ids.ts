@@ -13,7 +13,8 @@ import { writeLog } from './ids/log-file.ts';
 
 const lines = Number(process.argv[2] ?? 1_000_000);
 const runs = Number(process.argv[3] ?? 3);
-const program = join(import.meta.dirname, '../cli/main.ts');
+/** As installed. */
+const program = ['--max-semi-space-size=4', join(import.meta.dirname, '../cli/holdfast.js')];
 const folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-'));
 const log = join(folder, 'mail.log');
 const metrics = join(folder, 'sasl.mtail');
@@ -45,8 +46,8 @@ const tools: readonly Tool[] = [
     argv: ['mtail', '--one_shot', '--progs', metrics, '--logs', log, '--log_dir', folder],
     from: 'mtail',
   },
-  { name: 'holdfast ids', argv: [process.execPath, program, 'ids', '--timezone', 'UTC', log] },
-  { name: 'holdfast scan', argv: [process.execPath, program, 'scan', '--timezone', 'UTC', '--json', log] },
+  { name: 'holdfast ids', argv: [process.execPath, ...program, 'ids', '--timezone', 'UTC', log] },
+  { name: 'holdfast scan', argv: [process.execPath, ...program, 'scan', '--timezone', 'UTC', '--json', log] },
 ];
 
 interface Cost {
