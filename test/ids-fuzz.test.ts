@@ -26,7 +26,7 @@ test('I8: random bytes attribute nothing and are counted', async () => {
   expect(await fuzzBytes(20, seed)).toEqual([]);
 }, 60_000);
 
-test('I8: a line without end is one line', async () => {
+test('I8: a line without end is none, and one that is too long is one that could not be read', async () => {
   expect(await fuzzEndless(100)).toEqual([]);
 }, 60_000);
 

@@ -17,7 +17,7 @@ export async function fuzzIds(lines: number, seed: number): Promise<Faults> {
   const fuzz = new Fuzz(seed);
   const clean = await ask(idsOfInput, [fuzz.clean()]);
   const answer = await ask(idsOfInput, chunksOf(fuzz, lines));
-  const faults = [...endedBadly(clean), ...endedBadly(answer), ...fuzz.framed];
+  const faults = [...endedBadly(clean), ...endedBadly(answer, fuzz.lines), ...fuzz.framed];
   if (faults.length > 0) return faults;
   const derived = new Set(claimsOfJson(clean).map(whose));
   const known = new Set(claimsOfJson(clean).map((claim) => claim.split(' ')[2]));
@@ -56,21 +56,27 @@ export async function fuzzBytes(megabytes: number, seed: number): Promise<Faults
   const ids = await ask(idsOfInput, chunks());
   lines = 0;
   const scan = await ask(scanOfInput, chunks());
-  return [...endedBadly(ids), ...ids.lines.map((line) => `attributed: ${line}`), ...counted(scan, lines)];
+  return [...endedBadly(ids, lines), ...ids.lines.map((line) => `attributed: ${line}`), ...counted(scan, lines)];
 }
 
-/** One line without end: the memory that it takes is bounded, and it is one line. */
+/** One line that will not end: the memory that it takes is bounded. It is no line until it has ended. */
 export async function fuzzEndless(megabytes: number): Promise<Faults> {
-  function* chunks(): Generator<Buffer> {
+  function* chunks(end: string): Generator<Buffer> {
     yield Buffer.from(
       'Nov 24 10:13:12 mx postfix/smtpd[1]: ABCDEF0123: client=unknown[192.0.2.1], sasl_method=PLAIN, ',
     );
     const bytes = Buffer.alloc(1e6, 'x');
     for (let count = 0; count < megabytes; count++) yield bytes;
+    yield Buffer.from(end);
   }
-  const ids = await ask(idsOfInput, chunks());
-  const scan = await ask(scanOfInput, chunks());
-  return [...endedBadly(ids), ...ids.lines.map((line) => `attributed: ${line}`), ...counted(scan, 1)];
+  const ids = await ask(idsOfInput, chunks(''));
+  const scan = await ask(scanOfInput, chunks('\n'));
+  const isSaid = ids.code === 0 && ids.stderr === 'holdfast: standard input: ends within a line, which was not read\n';
+  return [
+    ...(isSaid ? [] : [`ended with ${ids.code}: ${ids.stderr}`]),
+    ...ids.lines.map((line) => `attributed: ${line}`),
+    ...counted(scan, 1),
+  ];
 }
 
 const idsOfInput = ['ids', '--json', '--timezone', 'UTC', '-'];
@@ -85,8 +91,13 @@ function whose(claim: string): string {
   return `${claim.split(' ')[2]} ${accountIn(claim)}`;
 }
 
-function endedBadly({ code, stderr }: Answer): string[] {
-  return code === 0 && stderr === '' ? [] : [`ended with ${code}: ${stderr}`];
+/** `ids` says how many of so many lines it could not read, and exits 2 where that is all. */
+function endedBadly({ code, stderr }: Answer, lines?: number): string[] {
+  const [, malformed, total] = /^holdfast: (\d+) of (\d+) lines could not be read\n$/.exec(stderr) ?? [];
+  const isSaid = stderr === '' || (malformed !== undefined && lines !== undefined && Number(total) === lines);
+  return isSaid && code === (malformed !== undefined && malformed === total ? 2 : 0)
+    ? []
+    : [`ended with ${code}: ${stderr}`];
 }
 
 /** `scan` accounts for each line once, says on stderr how many it could not read, and exits 2 where that is all. */

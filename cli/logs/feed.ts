@@ -4,6 +4,8 @@ import type { LogBytes, LogFile } from './log-file.ts';
 /** What reads lines from bytes, as `IdsEngine` does: returns the index after the last whole line that it read. */
 export interface LineReader {
   read(bytes: Buffer, from: number, end: number, clock: LogClock, untilMicros: number): number;
+  /** A line that is too long to be one was left out. */
+  leftOut(): void;
 }
 
 export interface FeedOptions {
@@ -85,6 +87,8 @@ class Source {
   #from = 0;
   #end = 0;
   #skipping = false;
+  /** Lines that were skipped, and not told yet. */
+  #leftOut = 0;
   #pending: Promise<Buffer | undefined> | undefined;
 
   constructor(file: LogFile, zone: string, firstMicros: number) {
@@ -126,7 +130,7 @@ class Source {
 
   /** Whether bytes are left that are no whole line. */
   get isTorn(): boolean {
-    return this.#end > this.#from;
+    return this.#end > this.#from || this.#skipping;
   }
 
   /** Moves the year of stamps without one. */
@@ -141,6 +145,7 @@ class Source {
    * newline is not read: a login may be cut there, and be somebody else's (I1).
    */
   async read(reader: LineReader, untilMicros: number, idle: () => Promise<void> | undefined): Promise<boolean> {
+    for (; this.#leftOut > 0; this.#leftOut--) reader.leftOut();
     const from = this.#from;
     if (this.#from < this.#end) this.#from = reader.read(this.#buffer, from, this.#end, this.#clock, untilMicros);
     if (this.#from > from) return true;
@@ -193,6 +198,7 @@ class Source {
     if (!this.#skipping) return;
     const newline = this.#buffer.indexOf(10);
     this.#skipping = newline < 0;
+    if (!this.#skipping) this.#leftOut += 1;
     this.#from = newline < 0 ? this.#end : newline + 1;
   }
 

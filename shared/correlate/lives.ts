@@ -116,7 +116,13 @@ function partedAtEnd(life: Life): Life[] {
   return [{ ...life, facts: life.facts.filter(({ atMicros }) => atMicros < next.atMicros) }, ...partedAtEnd(later)];
 }
 
-function isEnd({ kind }: Fact): boolean {
+/** Begins a life. A notice has a fresh ID too, whatever became of the message that had it before. */
+export function isStart({ kind }: Fact): boolean {
+  return kind === 'accepted' || kind === 'picked' || kind === 'notice';
+}
+
+/** Ends one. */
+export function isEnd({ kind }: Fact): boolean {
   return kind === 'removed' || kind === 'purged' || kind === 'requeued' || kind === 'discarded';
 }
 
@@ -185,7 +191,7 @@ interface Life {
 function startsOf(facts: readonly Fact[]): number[] {
   const starts: number[] = [];
   for (const fact of facts) {
-    if (fact.kind !== 'accepted' && fact.kind !== 'picked') continue;
+    if (!isStart(fact)) continue;
     const last = starts.at(-1);
     if (last === undefined || fact.atMicros - last > sameLifeMicros) starts.push(fact.atMicros);
   }

@@ -1,5 +1,6 @@
 import { factOf } from '../correlate/collect.ts';
 import type { Fact } from '../correlate/facts.ts';
+import { isEnd } from '../correlate/lives.ts';
 import { parseLine } from '../parse/line.ts';
 import type { Key } from './key.ts';
 import type { Segment } from './segment.ts';
@@ -21,7 +22,6 @@ export interface CarriedLife {
 
 /** Some 20 MB. */
 const maxLives = 50_000;
-const ends: ReadonlySet<Fact['kind']> = new Set(['removed', 'purged', 'requeued']);
 
 /**
  * Lives of accounts that are still in the queue when their lines leave the window: what a filter makes of them may come
@@ -56,7 +56,7 @@ export class Carried {
     for (let entry = 0; entry < segment.count; entry++) {
       const what = segment.kind(entry);
       if ((what !== kind.removed && what !== kind.other) || !this.#lives.has(segment.one(entry))) continue;
-      if (what === kind.other && !isEnd(segment, entry, zone)) continue;
+      if (what === kind.other && !endsIn(segment, entry, zone)) continue;
       this.#ended.push({ one: segment.one(entry), place: segment.place(entry) });
     }
   }
@@ -70,10 +70,10 @@ export class Carried {
   }
 }
 
-function isEnd(segment: Segment, entry: number, zone: string): boolean {
+function endsIn(segment: Segment, entry: number, zone: string): boolean {
   const parsed = parseLine(segment.textOf(entry), { zone, nearMicros: segment.atMicros(entry) });
   const stated = 'ok' in parsed ? factOf(parsed.ok, String) : undefined;
-  return stated !== undefined && ends.has(stated.fact.kind);
+  return stated !== undefined && isEnd(stated.fact);
 }
 
 /** For the core, with the owner's login as the life's own. */

@@ -1,10 +1,10 @@
 import { factOf } from '../correlate/collect.ts';
 import { type Fact, processName } from '../correlate/facts.ts';
 import { type Attribution, attribute, type OwnHost } from '../correlate/links.ts';
-import { type Loss, livesOf, lossesOf, type Message, withLosses } from '../correlate/lives.ts';
+import { type Loss, livesOf, lossesOf, type Message, sameLifeMicros, withLosses } from '../correlate/lives.ts';
 import { parseLine } from '../parse/line.ts';
 import type { LogRecord } from '../parse/record.ts';
-import { type Carried, factsOf } from './carried.ts';
+import { type Carried, type CarriedLife, factsOf } from './carried.ts';
 import { parentsOf } from './claims.ts';
 import { type Key, keyOf } from './key.ts';
 import type { OwnAddresses } from './own-addresses.ts';
@@ -122,7 +122,7 @@ export class Closure {
       }
     }
     for (const life of this.#carried.of(key)) {
-      if (starts.some((micros) => life.queueId.includes('z') || micros === life.startMicros)) continue;
+      if (starts.some((micros) => isOf(life, micros))) continue;
       for (const fact of factsOf(life)) chains.addFact(this.#places.of(life.place), life.queueId, fact);
       starts.push(life.startMicros);
       logins += 1;
@@ -183,4 +183,9 @@ function isStart(fact: Fact): fact is Extract<Fact, { kind: 'accepted' | 'picked
 function isPromised({ heldAtMicros, discarded, queuedAtMicros, outcomes, pid }: Message): boolean {
   const isPromise = heldAtMicros !== undefined || discarded;
   return isPromise && queuedAtMicros === undefined && outcomes.length === 0 && pid !== undefined;
+}
+
+/** Whether a beginning at that time is the life's own: of a long ID there is one life only. */
+function isOf({ queueId, startMicros }: CarriedLife, micros: number): boolean {
+  return queueId.includes('z') || Math.abs(micros - startMicros) <= sameLifeMicros;
 }

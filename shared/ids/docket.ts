@@ -1,5 +1,5 @@
 import type { OwnHost } from '../correlate/links.ts';
-import { isMessage, type Message } from '../correlate/lives.ts';
+import { isMessage, type Message, sameLifeMicros } from '../correlate/lives.ts';
 import { Carried } from './carried.ts';
 import { Closure } from './closure.ts';
 import { HashSet } from './hash-set.ts';
@@ -151,7 +151,7 @@ export class Docket {
         continue;
       }
       isDecided = true;
-      if (this.#markDone(key, message)) continue;
+      if (this.#markDone(key, message) || this.#isCarried(key, message)) continue;
       this.#owned.add(key.one);
       this.#carryMessage(key, message, login);
       const row = rowOf(message, login, openIds !== undefined);
@@ -168,6 +168,14 @@ export class Docket {
   #isAbout({ relay, queueId }: Message, { one, other }: Key): boolean {
     const key = keyOf(queueId, this.#options.places.relay(relay));
     return key.one === one && key.other === other;
+  }
+
+  /** What is carried has its row. */
+  #isCarried(key: Key, { relay, instance, acceptedAtMicros }: Message): boolean {
+    const place = this.#options.places.at(relay, instance).number;
+    return this.#carried
+      .of(key)
+      .some((life) => life.place === place && Math.abs(life.startMicros - acceptedAtMicros) <= sameLifeMicros);
   }
 
   /** Carries a plain life that has an owner. */

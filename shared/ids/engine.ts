@@ -119,8 +119,8 @@ export class IdsEngine implements SightingSink {
         if (segment.used > 0) {
           this.#turn();
         } else {
-          // Longer than a segment: nobody's.
-          this.#tooLong += 1;
+          // Longer than a segment.
+          this.leftOut();
           at = lineEnd + 1;
         }
         continue;
@@ -134,6 +134,11 @@ export class IdsEngine implements SightingSink {
     this.#nowMicros = clock.nowMicros;
     this.#judgeUntil(clock.nowMicros - settleMicros);
     return at;
+  }
+
+  /** A line that was too long to be looked at: nobody's. */
+  leftOut(): void {
+    this.#tooLong += 1;
   }
 
   /** Judges all there is, without waiting for lines that might come late: nothing comes at present. */

@@ -1,6 +1,6 @@
 import { factOf } from '../correlate/collect.ts';
 import type { Fact } from '../correlate/facts.ts';
-import { livesOf, type Message, sameLifeMicros } from '../correlate/lives.ts';
+import { isEnd, isStart, livesOf, type Message, sameLifeMicros } from '../correlate/lives.ts';
 import { parseLine } from '../parse/line.ts';
 import type { Key } from './key.ts';
 import type { Place, Places } from './place.ts';
@@ -8,7 +8,6 @@ import { type IdRow, rowOf } from './row.ts';
 import type { Segment } from './segment.ts';
 
 const verbatim = (text: string): string => text;
-const ends: ReadonlySet<Fact['kind']> = new Set(['removed', 'purged', 'requeued']);
 
 /** A queue ID with lives that have an owner, and no end yet. */
 interface OpenId {
@@ -57,8 +56,8 @@ export class OpenIds {
   }
 
   /** Where outcomes do not count, beginnings and ends do. */
-  #isNeeded({ kind }: Fact): boolean {
-    return this.#when === 'ended' || kind === 'accepted' || kind === 'picked' || ends.has(kind);
+  #isNeeded(fact: Fact): boolean {
+    return this.#when === 'ended' || isStart(fact) || isEnd(fact);
   }
 
   /** A line that may be about one of them: lines come in the order of their time, or nearly so. */
@@ -71,7 +70,7 @@ export class OpenIds {
     const stated = 'ok' in parsed ? factOf(parsed.ok, verbatim) : undefined;
     if (stated === undefined || stated.queueId !== id.queueId) return;
     if (this.#isNeeded(stated.fact)) id.facts.push(stated.fact);
-    if (ends.has(stated.fact.kind)) this.#settle(one, id);
+    if (isEnd(stated.fact)) this.#settle(one, id);
   }
 
   end(): void {

@@ -65,6 +65,10 @@ export class SecondReading implements SightingSink {
     return this.#sifter.read(this.#chunk, from, end, clock, untilMicros);
   }
 
+  leftOut(): void {
+    // It was counted when it was read first.
+  }
+
   /** Prints the rows that are not out yet, in the order of acceptance. */
   end(): void {
     const { ownHost, rows, outcomes, places, printed, print } = this.#options;
