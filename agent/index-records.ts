@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
-import type { LogRecord } from '../shared/parse/record.ts';
+import type { Acceptance, Head, LogRecord, ProxyAcceptance } from '../shared/parse/record.ts';
 import { type IndexStore, isIndexable } from './index-store.ts';
 
 /** A message that joined an account: what may have to be held at once. */
@@ -24,13 +24,7 @@ export function indexRecord(store: IndexStore, record: LogRecord): Arrival | und
       const { queueId, login, client } = record;
       if (login !== undefined && isIndexable(login)) {
         store.put(instance, queueId, login, atMicros);
-        store.openSession({
-          instance,
-          pid: record.pid,
-          client,
-          login,
-          ...(record.clientPort === undefined ? {} : { clientPort: record.clientPort }),
-        });
+        openSession(store, record, login);
         return { instance, queueId, login };
       }
       // XFORWARD names an ID of the client's own host.
@@ -60,6 +54,7 @@ export function indexRecord(store: IndexStore, record: LogRecord): Arrival | und
       return { instance, queueId: record.queueId, login: parent.login };
     }
     case 'delivery': {
+      if (record.forwardedAs !== undefined) return inherit(store, record.queueId, record.forwardedAs, record);
       if (record.queuedAs === undefined || !isLoopback(record.remoteAddress)) return undefined;
       const parent = store.find(record.queueId, instance);
       if (parent?.login === undefined || parent.instance !== instance) return undefined;
@@ -68,6 +63,15 @@ export function indexRecord(store: IndexStore, record: LogRecord): Arrival | und
       const on = store.claim(record.queuedAs, { login, messageId }, span);
       return on === undefined ? undefined : { instance: on, queueId: record.queuedAs, login };
     }
+    case 'scannerRequeue': {
+      const arrival = inherit(store, record.origId, record.queueId, record);
+      if (arrival !== undefined) store.remove(arrival.instance, record.origId);
+      return arrival;
+    }
+    case 'proxyAcceptance':
+      // Under which ID it goes on is left to exec's sweep and the hub: the kick needs the session.
+      if (record.login !== undefined && isIndexable(record.login)) openSession(store, record, record.login);
+      return undefined;
     case 'removed':
       store.remove(instance, record.queueId);
       return undefined;
@@ -86,12 +90,30 @@ export function indexRecord(store: IndexStore, record: LogRecord): Arrival | und
     case 'notification':
     case 'action':
     case 'authFailure':
-    case 'proxyAcceptance':
     case 'proxyReply':
-    case 'scannerRequeue':
     case 'sessionLost':
       return undefined;
   }
+}
+
+function openSession(store: IndexStore, record: Acceptance | ProxyAcceptance, login: string): void {
+  const { instance, pid, client, clientPort } = record;
+  store.openSession({ instance, pid, client, login, ...(clientPort === undefined ? {} : { clientPort }) });
+}
+
+/** A message made on this host without smtpd or pickup: it is on its parent's instance. */
+function inherit(
+  store: IndexStore,
+  parentId: string,
+  queueId: string,
+  { instance, atMicros }: Head,
+): Arrival | undefined {
+  const parent = store.find(parentId, instance);
+  if (parent?.login === undefined || parent.acceptedAtMicros > atMicros + linkToleranceMicros) return undefined;
+  // A scanner names no instance.
+  if (instance !== '' && parent.instance !== instance) return undefined;
+  store.put(parent.instance, queueId, parent.login, atMicros);
+  return { instance: parent.instance, queueId, login: parent.login };
 }
 
 /** A stranger chose the text, and its length. */

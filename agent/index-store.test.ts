@@ -108,6 +108,20 @@ describe('the local index', () => {
     expect([...store.idsOf('thief')].map(([, id]) => id)).toEqual(['DDDDDD', 'BBBBBB']);
   });
 
+  it('lets what local(8) forwards and what a scanner puts back inherit, and knows the sessions behind a proxy', () => {
+    const store = openStore();
+    feed(store, [
+      accept('AAAAAA', 'thief'),
+      `${stamp()} postfix/local[5]: AAAAAA: to=<a@b.c>, relay=local, delay=0.1, delays=0/0/0/0.1, dsn=2.0.0, status=sent (forwarded as BBBBBB)`,
+      removed('AAAAAA'),
+      accept('CCCCCC', 'thief'),
+      `${stamp()} MailScanner[88]: Requeue: CCCCCC.A0F46 to DDDDDD`,
+      `${stamp()} postfix/smtpd[9]: NOQUEUE: client=unknown[192.0.2.9]:77, sasl_method=PLAIN, sasl_username=thief`,
+    ]);
+    expect([...store.idsOf('thief')].map(([, id]) => id)).toEqual(['DDDDDD', 'BBBBBB']);
+    expect(store.sessionsOf('thief', 1)).toMatchObject([{ pid: 9, client: '192.0.2.9', clientPort: 77 }]);
+  });
+
   it('lets no remote host link an innocent message by answering its queue ID', () => {
     const store = openStore();
     feed(store, [
