@@ -63,6 +63,7 @@ export class Scan implements RowSink {
       queuedAtMicros: row.acceptedAtMicros,
       notice: false,
       discarded: false,
+      refused: false,
       lost: false,
       outcomes: [],
     });

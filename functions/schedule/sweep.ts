@@ -57,7 +57,7 @@ export async function sweep(deps: Deps): Promise<void> {
 function collect(deps: Deps, part: Part, seen: Map<string, Seen>): void {
   for (const { facts } of part.traces) {
     for (const fact of facts) {
-      if (fact.kind !== 'accepted' || fact.login === undefined) continue;
+      if ((fact.kind !== 'accepted' && fact.kind !== 'proxied') || fact.login === undefined) continue;
       const account = canonicalAccount(fact.login, deps.accountRule);
       if (account === undefined) continue;
       const known = seen.get(account) ?? { logins: new Set(), relays: new Set(), minutes: new Map(), newestMicros: 0 };

@@ -46,7 +46,11 @@ export const fact: fc.Arbitrary<Fact> = fc.oneof(
     { requiredKeys: ['kind', 'atMicros', 'recipient', 'status', 'reply'] },
   ),
   fc.record(
-    { kind: fc.constant('held' as const), atMicros: at, promised: fc.constant(true as const) },
+    {
+      kind: fc.constant('held' as const),
+      atMicros: at,
+      promised: fc.constantFrom('command' as const, 'content' as const),
+    },
     { requiredKeys: ['kind', 'atMicros'] },
   ),
   fc.record(
@@ -62,6 +66,7 @@ export const fact: fc.Arbitrary<Fact> = fc.oneof(
       'requeued' as const,
       'notice' as const,
       'discarded' as const,
+      'refused' as const,
       'lost' as const,
     ),
     atMicros: at,

@@ -135,12 +135,20 @@ export function factOf(record: LogRecord, hash: KeyedHash): { queueId: string; f
   }
 }
 
-/** A hold or a discard of an ID. A refusal leaves no message, and NOQUEUE names none. */
+/** What a check did to a message. NOQUEUE names none; a recipient's refusal leaves the message as it is. */
 function actionFact({ action, queueId, stage, atMicros }: Action): { queueId: string; fact: Fact } | undefined {
-  if (queueId === undefined || action === 'reject') return undefined;
-  if (action === 'discard') return { queueId, fact: { kind: 'discarded', atMicros } };
-  const isCertain = stage === 'END-OF-MESSAGE';
-  return { queueId, fact: { kind: 'held', atMicros, ...(!isCertain && { promised: true }) } };
+  if (queueId === undefined) return undefined;
+  const isCommand = /^[A-Z]/.test(stage);
+  const isWhole = stage === 'END-OF-MESSAGE';
+  switch (action) {
+    case 'discard':
+      return { queueId, fact: { kind: 'discarded', atMicros } };
+    case 'reject':
+      return isCommand && !isWhole ? undefined : { queueId, fact: { kind: 'refused', atMicros } };
+    case 'hold':
+      if (isWhole) return { queueId, fact: { kind: 'held', atMicros } };
+      return { queueId, fact: { kind: 'held', atMicros, promised: isCommand ? 'command' : 'content' } };
+  }
 }
 
 /** Leaves out undefined members, so that facts compare and pack without them. */

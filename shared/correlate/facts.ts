@@ -40,8 +40,13 @@ export type Fact =
       /** The remote said `queued as ID`, and its bracketed address. */
       readonly child?: { readonly address: string; readonly queueId: string };
     }
-  /** `promised`: before the end of the message. The client may still leave none. */
-  | { readonly kind: 'held'; readonly atMicros: number; readonly promised?: true }
+  /**
+   * `promised`: before the end of the message, at an SMTP command or by a check of its content. The client may still leave
+   * none; after a command it has left one only where cleanup tells its message-id.
+   */
+  | { readonly kind: 'held'; readonly atMicros: number; readonly promised?: 'command' | 'content' }
+  /** A check of the whole message refused it, whatever was promised before. */
+  | { readonly kind: 'refused'; readonly atMicros: number }
   | { readonly kind: 'released' | 'removed' | 'purged' | 'requeued'; readonly atMicros: number }
   /** Taken from the client and thrown away: a message that was over at once. */
   | { readonly kind: 'discarded'; readonly atMicros: number }

@@ -30,6 +30,8 @@ export interface Message {
   readonly discarded: boolean;
   /** smtpd's process. */
   readonly pid?: number;
+  /** A check refused it after all. */
+  readonly refused: boolean;
   /** Its client was lost in DATA: what was done to it till then were promises. */
   readonly lost: boolean;
   /** First release from hold by postsuper(1): somebody wanted it to go. */
@@ -42,9 +44,10 @@ export interface Message {
 
 /** A `client=` line alone is no message yet: RSET or a dropped DATA leaves it too. */
 export function isMessage(message: Message): boolean {
-  const { notice, queuedAtMicros, heldAtMicros, outcomes, discarded, lost } = message;
+  const { notice, queuedAtMicros, heldAtMicros, outcomes, discarded, lost, refused } = message;
   if (notice) return false;
-  return queuedAtMicros !== undefined || outcomes.length > 0 || ((heldAtMicros !== undefined || discarded) && !lost);
+  if (queuedAtMicros !== undefined || outcomes.length > 0) return true;
+  return (heldAtMicros !== undefined || discarded) && !lost && !refused;
 }
 
 /** What smtpd took for a before-queue proxy: it has no ID, and is what the message with one was made from. */
@@ -106,7 +109,10 @@ export function livesOf(relay: string, trace: Trace): Message[] {
  */
 function partedAtEnd(life: Life): Life[] {
   const end = life.facts.find(isEnd)?.atMicros ?? Number.POSITIVE_INFINITY;
-  const next = life.facts.find((fact) => fact.atMicros > end && !isEnd(fact));
+  // Not a delivery: what is purged while it is being delivered may still be logged as sent.
+  const next = life.facts.find(
+    ({ kind, atMicros }) => atMicros > end && (kind === 'messageId' || kind === 'queued' || kind === 'notice'),
+  );
   if (next === undefined) return [life];
   const later = {
     start: next.atMicros,
@@ -126,26 +132,27 @@ export function isEnd({ kind }: Fact): boolean {
   return kind === 'removed' || kind === 'purged' || kind === 'requeued' || kind === 'discarded';
 }
 
-/** The messages that a process took for its proxy, each with the ID under which the proxy put it back in. */
+/**
+ * The messages that a process took for its proxy, each with the ID under which the proxy put it back in. An answer is about
+ * what was taken since the one before; where stamps are whole seconds and that may be two logins' mail, it is nobody's.
+ */
 function proxiedOf(relay: string, { instance, queueId }: Trace, facts: readonly Fact[]): Message[] {
   const messages: Message[] = [];
-  let taken: Extract<Fact, { kind: 'proxied' }> | undefined;
-  for (const fact of facts) {
-    if (fact.kind === 'proxied') taken = fact;
-    if (fact.kind !== 'proxyAnswered' || taken === undefined) continue;
-    const { atMicros, client, login } = taken;
-    const child = { address: '127.0.0.1', queueId: fact.queueId };
-    const outcome = {
-      kind: 'outcome',
-      atMicros: fact.atMicros,
-      recipient: '',
-      status: 'sent',
-      reply: 'other',
-      child,
-    } as const;
-    const life = fold(relay, { instance, queueId }, atMicros, [outcome]);
-    messages.push({ ...life, client, ...(login !== undefined && { login }), queuedAtMicros: atMicros });
-    taken = undefined;
+  let since = Number.NEGATIVE_INFINITY;
+  for (const answer of facts) {
+    if (answer.kind !== 'proxyAnswered') continue;
+    const { atMicros } = answer;
+    const from = Math.max(since, atMicros - longestTransactionMicros);
+    const taken = facts.filter((fact) => fact.kind === 'proxied' && fact.atMicros >= from && fact.atMicros <= atMicros);
+    since = atMicros;
+    const [first] = taken;
+    if (first?.kind !== 'proxied' || taken.some((each) => each.kind === 'proxied' && each.login !== first.login))
+      continue;
+    const child = { address: '127.0.0.1', queueId: answer.queueId };
+    const outcome = { kind: 'outcome', atMicros, recipient: '', status: 'sent', reply: 'other', child } as const;
+    const { login, client } = first;
+    const life = fold(relay, { instance, queueId }, first.atMicros, [outcome]);
+    messages.push({ ...life, client, ...(login !== undefined && { login }), queuedAtMicros: first.atMicros });
   }
   return messages;
 }
@@ -212,6 +219,7 @@ function fold(
     acceptedAtMicros: start,
     notice: false,
     discarded: false,
+    refused: false,
     lost: false,
     outcomes: [],
   };
@@ -240,7 +248,11 @@ function fold(
         life.outcomes.push(fact);
         break;
       case 'held':
-        life.heldAtMicros ??= fact.atMicros;
+        if (fact.promised !== 'command' || facts.some(({ kind }) => kind === 'messageId'))
+          life.heldAtMicros ??= fact.atMicros;
+        break;
+      case 'refused':
+        life.refused = true;
         break;
       case 'removed':
       case 'purged':

@@ -24,6 +24,7 @@ function windowOf(minutes: readonly number[], sender: (index: number) => string 
       recipients: 1,
       notice: false,
       discarded: false,
+      refused: false,
       lost: false,
       outcomes: [],
     }),

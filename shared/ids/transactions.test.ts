@@ -97,6 +97,37 @@ test('a header check’s hold makes no message where the client was lost in DATA
   expect(rowsOf(log.replace(/^.*lost/m, (lost) => next + lost))).toEqual(['AAAAAA0001 thief direct']);
 });
 
+test('a hold at a command is a message only where cleanup told of one; a check of the whole overrules a hold', () => {
+  const promise = logOf(
+    `1 postfix/smtpd[7] AAAAAA0001: ${login}`,
+    '1 postfix/smtpd[7] AAAAAA0001: hold: RCPT from h[192.0.2.7]: <r@y.test>: x; from=<s@x.test> to=<r@y.test> proto=ESMTP helo=<h>',
+  );
+  expect(rowsOf(promise)).toEqual([]);
+  expect(rowsOf(promise + logOf('2 postfix/cleanup[3] AAAAAA0001: message-id=<m@x>'))).toEqual([
+    'AAAAAA0001 thief direct',
+  ]);
+  const held = logOf(`1 postfix/smtpd[7] AAAAAA0001: ${login}`, `2 postfix/cleanup[3] AAAAAA0001: ${hold}`);
+  const refused = logOf(`2 postfix/cleanup[3] AAAAAA0001: ${hold.replace('hold', 'reject')}`);
+  const otherRecipient =
+    '2 postfix/smtpd[7] AAAAAA0001: reject: RCPT from h[192.0.2.7]: 550 5.1.1 <z@y.test>: x; from=<s@x.test> to=<z@y.test> proto=ESMTP helo=<h>';
+  expect(rowsOf(held + refused)).toEqual([]);
+  expect(rowsOf(held + logOf(otherRecipient))).toEqual(['AAAAAA0001 thief direct']);
+});
+
+test('I1: two logins’ proxied mail within a second is nobody’s, since its order is not told', () => {
+  const log = logOf(
+    `1 postfix/smtpd[7] NOQUEUE: ${login}`,
+    '2 postfix/after/smtpd[9] AAAAAA0001: client=h[127.0.0.1]',
+    `2 ${active('AAAAAA0001')}`,
+    `3 postfix/smtpd[7] ${proxyAccept('AAAAAA0001')}`,
+    `3 postfix/smtpd[7] NOQUEUE: ${login.replace('thief', 'alice')}`,
+    '4 postfix/after/smtpd[9] BBBBBB0002: client=h[127.0.0.1]',
+    `4 ${active('BBBBBB0002')}`,
+    `5 postfix/smtpd[7] ${proxyAccept('BBBBBB0002')}`,
+  );
+  expect(rowsOf(log)).toEqual(['BBBBBB0002 alice derived']);
+});
+
 test('what was taken and thrown away was a message, and is over', () => {
   const log = logOf(
     `1 postfix/smtpd[7] AAAAAA0001: ${login}`,

@@ -56,7 +56,7 @@ const packedFact = z.union([
   z.tuple([z.literal('q'), z.int(), index, z.number(), z.number()]),
   z.tuple([z.literal('o'), z.int(), z.string(), index, index, optionalIndex, optionalIndex, z.string()]),
   z.tuple([z.literal('s'), z.int(), index]),
-  z.tuple([z.literal('h'), z.int()]),
+  z.tuple([z.literal('h'), z.int(), z.enum(['command', 'content'])]),
   z.tuple([z.literal('x'), z.int(), index, optionalIndex]),
   z.tuple([z.literal('y'), z.int(), z.string()]),
 ]);
@@ -113,13 +113,14 @@ function packFact(fact: Fact, strings: Dictionary): PackedFact {
     case 'proxyAnswered':
       return ['y', atMicros, fact.queueId];
     case 'held':
-      return fact.promised ? ['h', atMicros] : ['s', atMicros, strings.index(fact.kind)];
+      return fact.promised === undefined ? ['s', atMicros, strings.index(fact.kind)] : ['h', atMicros, fact.promised];
     case 'released':
     case 'removed':
     case 'purged':
     case 'requeued':
     case 'notice':
     case 'discarded':
+    case 'refused':
     case 'lost':
       return ['s', atMicros, strings.index(fact.kind)];
   }
@@ -159,7 +160,7 @@ function unpackFact(packed: PackedFact, at: (index: number) => string): Fact {
       };
     }
     case 'h':
-      return { kind: 'held', atMicros, promised: true };
+      return { kind: 'held', atMicros, promised: packed[2] };
     case 'x': {
       const [, , client, login] = packed;
       return { kind: 'proxied', atMicros, client: at(client), ...(login >= 0 && { login: at(login) }) };
