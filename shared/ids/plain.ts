@@ -131,7 +131,8 @@ export function isPlainClaim({ bytes, view }: Chunk, from: number, end: number, 
   const recipientFrom = from + recipientMark.length;
   const recipientEnd = indexOfEither(view, greater, quote, recipientFrom, end);
   if (recipientEnd === end || view.getUint8(recipientEnd) === quote) return false;
-  if (indexOfByte(view, comma, recipientFrom, recipientEnd) < recipientEnd) return false;
+  // Another line may begin in it.
+  if (indexOfEither(view, comma, blank, recipientFrom, recipientEnd) < recipientEnd) return false;
   if (!isAt(view, recipientEnd + 1, end, relayMark)) return false;
   let field = endOfClient(view, recipientEnd + 1 + relayMark.length, end);
   let hasDelay = false;

@@ -17,6 +17,16 @@ function delivery(text: string, program = 'smtp'): unknown {
   return fields(program, `${id}: ${text}`);
 }
 
+test('I1: a line that was torn off in the recipient, with another one glued on, links nothing', () => {
+  const rest = `>, relay=f[127.0.0.1]:10025, ${numbers}, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as ${child})`;
+  expect(delivery(`to=<a@b.te${rest}`)).toMatchObject({ queuedAs: child });
+  for (const stamp of ['Mar  2 06:01:03', '2026-03-02T06:01:03.5+00:00']) {
+    const found = delivery(`to=<a@b.te${stamp} mx1 postfix/smtp[9]: AAD473B3FBF: c@d.test${rest}`);
+    expect(found).toMatchObject({ queueId: id, status: 'sent' });
+    expect(found).not.toHaveProperty('queuedAs');
+  }
+});
+
 describe('a delivery line', () => {
   test.each([
     [

@@ -3,6 +3,7 @@ import { afterId, type Draft, endOfId, ignored, ignoredText, malformed, ok } fro
 import { forwardedId, queuedId } from './queued-as.ts';
 import type { Delivery, DeliveryStatus, Head, Parsed } from './record.ts';
 import { digitAt, isAt } from './scan.ts';
+import { holdsStamp } from './stamp.ts';
 
 /** What the delivery agents log (smtp, lmtp, local, virtual, pipe, error, discard): a line per recipient. */
 export function parseDelivery(line: string, at: number, head: Head): Parsed {
@@ -58,7 +59,9 @@ export function deliveryAt(line: string, at: number, head: Head, queueId: string
   if (recipient.origTo !== undefined) record.origTo = recipient.origTo;
   if (dsn !== undefined) record.dsn = dsn;
   addRemote(record, line, recipient.relayMark + relayMark.length, outcome.relayEnd);
-  if (complete && status === 'sent') addChild(record, line, from, recipient.relayMark + relayMark.length);
+  // A line that was torn off there, and another one glued on: the reply is the other one's.
+  if (complete && status === 'sent' && !holdsStamp(to))
+    addChild(record, line, from, recipient.relayMark + relayMark.length);
   return ok(record);
 }
 
