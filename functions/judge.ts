@@ -1,5 +1,6 @@
 import { canonicalAccount } from '../shared/account/account.ts';
-import { type Message, messagesOf } from '../shared/correlate/lives.ts';
+import { messagesOf } from '../shared/correlate/lives.ts';
+import type { Message } from '../shared/correlate/message.ts';
 import { advance, type Containment, type Finding } from '../shared/decide/finding.ts';
 import { judge, type Rule } from '../shared/decide/rules.ts';
 import { recipientsOf, type Signal, type Window, windowMicros, within } from '../shared/detect/window.ts';

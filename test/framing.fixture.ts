@@ -9,7 +9,8 @@ import { IndexStore } from '../agent/index-store.ts';
 import { mustRun } from '../lab/run.ts';
 import { PartCollector } from '../shared/correlate/collect.ts';
 import { attribute, type OwnHost, ownHosts } from '../shared/correlate/links.ts';
-import { isMessage, messagesOf } from '../shared/correlate/lives.ts';
+import { messagesOf } from '../shared/correlate/lives.ts';
+import { isMessage } from '../shared/correlate/message.ts';
 import { parseLine } from '../shared/parse/line.ts';
 import { eventually, silent } from './hub-fixture.ts';
 

@@ -1,5 +1,5 @@
 import { type AccountRule, canonicalAccount } from '../../shared/account/account.ts';
-import type { Message } from '../../shared/correlate/lives.ts';
+import type { Message } from '../../shared/correlate/message.ts';
 import type { Response, Rule, Severity } from '../../shared/decide/rules.ts';
 import { judge } from '../../shared/decide/rules.ts';
 import { recipientsOf, type Window, windowMicros } from '../../shared/detect/window.ts';

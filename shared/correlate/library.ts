@@ -3,4 +3,5 @@ export { type AccountRule, canonicalAccount } from '../account/account.ts';
 export { type KeyedHash, PartCollector } from './collect.ts';
 export type { Fact, LineCounts, Part, Trace } from './facts.ts';
 export { type Attribution, attribute, type OwnHost, ownHosts } from './links.ts';
-export { isMessage, type Message, messagesOf } from './lives.ts';
+export { messagesOf } from './lives.ts';
+export { isMessage, type Message } from './message.ts';

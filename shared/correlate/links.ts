@@ -1,4 +1,4 @@
-import { isProxied, type Message } from './lives.ts';
+import { isProxied, type Message } from './message.ts';
 
 /**
  * Derived attribution: a message that a content filter, a next relay or a requeue made from an account's message.

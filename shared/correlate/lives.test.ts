@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { part } from './arbitrary.ts';
 import type { Fact, Part } from './facts.ts';
 import { attribute, ownHosts } from './links.ts';
-import { isMessage, livesOf, type Message, messagesOf } from './lives.ts';
+import { livesOf, messagesOf } from './lives.ts';
+import { isMessage, type Message } from './message.ts';
 
 const second = 1_000_000;
 const t0 = 1_795_000_000 * second;

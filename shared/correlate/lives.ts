@@ -1,62 +1,7 @@
 import { longIdMicros } from '../parse/queue-id.ts';
-import { type Fact, type Part, processName, type Trace } from './facts.ts';
-
-type Outcome = Extract<Fact, { kind: 'outcome' }>;
-
-/**
- * One message: the union of what is known about one life of a queue ID (I3: identity is relay, instance, queue ID,
- * life; never the ID alone).
- */
-export interface Message {
-  readonly relay: string;
-  readonly instance: string;
-  readonly queueId: string;
-  /** Names the life: the time inside a long ID, else of the `client=` or pickup line, else of the first line seen. */
-  readonly acceptedAtMicros: number;
-  readonly login?: string;
-  readonly client?: string;
-  readonly sender?: string;
-  readonly sizeBytes?: number;
-  readonly recipients?: number;
-  /** Empty: it was logged as having none. */
-  readonly messageIdHash?: string;
-  readonly origQueueId?: string;
-  /** From pickup after `postsuper -r`: the ID before, on the same instance. */
-  readonly origId?: string;
-  /** First `queue active`: from then on it is a message for certain. */
-  readonly queuedAtMicros?: number;
-  readonly heldAtMicros?: number;
-  /** It was taken and thrown away at once. */
-  readonly discarded: boolean;
-  /** smtpd's process. */
-  readonly pid?: number;
-  /** A check refused it after all. */
-  readonly refused: boolean;
-  /** Its client was lost in DATA: what was done to it till then were promises. */
-  readonly lost: boolean;
-  /** First release from hold by postsuper(1): somebody wanted it to go. */
-  readonly releasedAtMicros?: number;
-  readonly removedAtMicros?: number;
-  /** A delivery notice of the relay itself. */
-  readonly notice: boolean;
-  readonly outcomes: readonly Outcome[];
-}
-
-/** A `client=` line alone is no message yet: RSET or a dropped DATA leaves it too. */
-export function isMessage(message: Message): boolean {
-  const { notice, queuedAtMicros, heldAtMicros, outcomes, discarded, lost, refused } = message;
-  if (notice) return false;
-  if (queuedAtMicros !== undefined || outcomes.length > 0) return true;
-  return (heldAtMicros !== undefined || discarded) && !lost && !refused;
-}
-
-/** What smtpd took for a before-queue proxy: it has no ID, and is what the message with one was made from. */
-export function isProxied({ queueId }: Message): boolean {
-  return queueId.startsWith('[');
-}
-
-/** smtpd's timeouts are minutes. */
-export const longestTransactionMicros = 3600 * 1_000_000;
+import type { Fact, Part, Trace } from './facts.ts';
+import type { Message, Outcome } from './message.ts';
+import { lossesOf, proxiedOf, withLosses } from './processes.ts';
 
 /** Two records of one ID on one instance within this span are one life. Log stamps may be whole seconds. */
 export const sameLifeMicros = 1_000_000;
@@ -130,63 +75,6 @@ export function isStart({ kind }: Fact): boolean {
 /** Ends one. */
 export function isEnd({ kind }: Fact): boolean {
   return kind === 'removed' || kind === 'purged' || kind === 'requeued' || kind === 'discarded';
-}
-
-/**
- * The messages that a process took for its proxy, each with the ID under which the proxy put it back in. An answer is about
- * what was taken since the one before; where stamps are whole seconds and that may be two logins' mail, it is nobody's.
- */
-function proxiedOf(relay: string, { instance, queueId }: Trace, facts: readonly Fact[]): Message[] {
-  const messages: Message[] = [];
-  let since = Number.NEGATIVE_INFINITY;
-  for (const answer of facts) {
-    if (answer.kind !== 'proxyAnswered') continue;
-    const { atMicros } = answer;
-    const from = Math.max(since, atMicros - longestTransactionMicros);
-    const taken = facts.filter((fact) => fact.kind === 'proxied' && fact.atMicros >= from && fact.atMicros <= atMicros);
-    since = atMicros;
-    const [first] = taken;
-    if (first?.kind !== 'proxied' || taken.some((each) => each.kind === 'proxied' && each.login !== first.login))
-      continue;
-    const child = { address: '127.0.0.1', queueId: answer.queueId };
-    const outcome = { kind: 'outcome', atMicros, recipient: '', status: 'sent', reply: 'other', child } as const;
-    const { login, client } = first;
-    const life = fold(relay, { instance, queueId }, first.atMicros, [outcome]);
-    messages.push({ ...life, client, ...(login !== undefined && { login }), queuedAtMicros: first.atMicros });
-  }
-  return messages;
-}
-
-export interface Loss {
-  readonly process: string;
-  readonly atMicros: number;
-}
-
-export function lossesOf(relay: string, { instance, queueId, facts }: Trace): Loss[] {
-  if (!queueId.startsWith('[')) return [];
-  const process = `${relay}\0${instance}\0${queueId}`;
-  return facts.flatMap(({ kind, atMicros }) => (kind === 'lost' ? [{ process, atMicros }] : []));
-}
-
-/** What a process had open when its client was lost is the transaction that it accepted last. */
-export function withLosses(messages: readonly Message[], losses: readonly Loss[]): Message[] {
-  const processes = Map.groupBy(
-    messages.filter(({ pid }) => pid !== undefined),
-    ({ relay, instance, pid = 0 }) => `${relay}\0${instance}\0${processName(pid)}`,
-  );
-  const lost = new Set<Message>();
-  for (const { process, atMicros } of losses) {
-    // Process numbers come back.
-    const before = (processes.get(process) ?? []).filter(
-      ({ acceptedAtMicros: at }) => at <= atMicros && at > atMicros - longestTransactionMicros,
-    );
-    const last = before.reduce<Message | undefined>(
-      (known, each) => (known !== undefined && known.acceptedAtMicros >= each.acceptedAtMicros ? known : each),
-      undefined,
-    );
-    if (last !== undefined) lost.add(last);
-  }
-  return messages.map((message) => (lost.has(message) ? { ...message, lost: true } : message));
 }
 
 interface Life {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Message } from '../correlate/lives.ts';
+import type { Message } from '../correlate/message.ts';
 import type { Window } from '../detect/window.ts';
 import { advance, type Finding, findingState, IllegalMoveError } from './finding.ts';
 import { judge, loadRules, parseRule } from './rules.ts';

@@ -1,4 +1,4 @@
-import { isMessage } from '../correlate/lives.ts';
+import { isMessage } from '../correlate/message.ts';
 import type { Detection, Signal } from './window.ts';
 
 /** A message that was in DATA, or lines still on their way, when the containment took force on a relay. */

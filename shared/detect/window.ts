@@ -1,5 +1,5 @@
-import type { Message } from '../correlate/lives.ts';
-import { isMessage } from '../correlate/lives.ts';
+import type { Message } from '../correlate/message.ts';
+import { isMessage } from '../correlate/message.ts';
 
 /** An account's messages, newest last, as far back as the longest rule looks; fleet-wide or of one relay. */
 export interface Window {

@@ -1,7 +1,9 @@
 import { factOf } from '../correlate/collect.ts';
 import { type Fact, processName } from '../correlate/facts.ts';
 import { type Attribution, attribute, type OwnHost } from '../correlate/links.ts';
-import { type Loss, livesOf, lossesOf, type Message, sameLifeMicros, withLosses } from '../correlate/lives.ts';
+import { livesOf, sameLifeMicros } from '../correlate/lives.ts';
+import type { Message } from '../correlate/message.ts';
+import { type Loss, lossesOf, withLosses } from '../correlate/processes.ts';
 import { parseLine } from '../parse/line.ts';
 import type { LogRecord } from '../parse/record.ts';
 import { type Carried, type CarriedLife, factsOf } from './carried.ts';

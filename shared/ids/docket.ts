@@ -1,5 +1,6 @@
 import type { OwnHost } from '../correlate/links.ts';
-import { isMessage, type Message, sameLifeMicros } from '../correlate/lives.ts';
+import { sameLifeMicros } from '../correlate/lives.ts';
+import { isMessage, type Message } from '../correlate/message.ts';
 import { Carried } from './carried.ts';
 import { Closure } from './closure.ts';
 import { HashSet } from './hash-set.ts';

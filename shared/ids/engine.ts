@@ -1,6 +1,6 @@
 import { factOf } from '../correlate/collect.ts';
 import type { OwnHost } from '../correlate/links.ts';
-import { longestTransactionMicros } from '../correlate/lives.ts';
+import { longestTransactionMicros } from '../correlate/processes.ts';
 import type { LogRecord } from '../parse/record.ts';
 import { childOf, parentsOf } from './claims.ts';
 import type { LogClock } from './clock.ts';

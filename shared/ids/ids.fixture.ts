@@ -1,6 +1,7 @@
 import { PartCollector } from '../correlate/collect.ts';
 import { attribute, ownHosts } from '../correlate/links.ts';
-import { isMessage, messagesOf } from '../correlate/lives.ts';
+import { messagesOf } from '../correlate/lives.ts';
+import { isMessage } from '../correlate/message.ts';
 import { parseLine } from '../parse/line.ts';
 import { LogClock } from './clock.ts';
 import { IdsEngine, type IdsOptions, type RowsWhen } from './engine.ts';

@@ -1,6 +1,7 @@
 import { factOf } from '../correlate/collect.ts';
 import type { Fact } from '../correlate/facts.ts';
-import { isEnd, isStart, livesOf, type Message, sameLifeMicros } from '../correlate/lives.ts';
+import { isEnd, isStart, livesOf, sameLifeMicros } from '../correlate/lives.ts';
+import type { Message } from '../correlate/message.ts';
 import { parseLine } from '../parse/line.ts';
 import type { Key } from './key.ts';
 import type { Place, Places } from './place.ts';

@@ -1,5 +1,5 @@
 import { type AccountRule, canonicalAccount } from '../account/account.ts';
-import type { Message } from '../correlate/lives.ts';
+import type { Message } from '../correlate/message.ts';
 import type { Place } from './place.ts';
 import type { Range } from './plain.ts';
 import { type Chunk, chunkOf } from './words.ts';

@@ -1,6 +1,6 @@
 import { factOf } from '../correlate/collect.ts';
 import { attribute, type OwnHost } from '../correlate/links.ts';
-import { isMessage } from '../correlate/lives.ts';
+import { isMessage } from '../correlate/message.ts';
 import { parseLine } from '../parse/line.ts';
 import type { LogRecord } from '../parse/record.ts';
 import { childOf, namerOf, parentsOf } from './claims.ts';
