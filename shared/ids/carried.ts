@@ -22,6 +22,7 @@ export interface CarriedLife {
 
 /** Some 20 MB. */
 const maxLives = 50_000;
+const slots = 1 << 17;
 
 /**
  * Lives of accounts that are still in the queue when their lines leave the window: what a filter makes of them may come
@@ -29,6 +30,8 @@ const maxLives = 50_000;
  */
 export class Carried {
   readonly #lives = new Map<number, CarriedLife[]>();
+  /** How many there are by the last bits of the key: most lines are about none of them, and quickly told apart. */
+  readonly #slots = new Uint16Array(slots);
   #count = 0;
   #ended: { readonly one: number; readonly place: number }[] = [];
 
@@ -42,7 +45,7 @@ export class Carried {
     if (known?.some(({ place, key }) => place === life.place && key.other === life.key.other)) return;
     if (known === undefined) this.#lives.set(life.key.one, [life]);
     else known.push(life);
-    this.#count += 1;
+    this.#countAt(life.key.one, 1);
   }
 
   /**
@@ -55,16 +58,22 @@ export class Carried {
     if (this.#count === 0) return;
     for (let entry = 0; entry < segment.count; entry++) {
       const what = segment.kind(entry);
-      if ((what !== kind.removed && what !== kind.other) || !this.#lives.has(segment.one(entry))) continue;
+      if (what !== kind.removed && what !== kind.other) continue;
+      if (this.#slots[segment.one(entry) & (slots - 1)] === 0 || !this.#lives.has(segment.one(entry))) continue;
       if (what === kind.other && !endsIn(segment, entry, zone)) continue;
       this.#ended.push({ one: segment.one(entry), place: segment.place(entry) });
     }
   }
 
+  #countAt(one: number, change: number): void {
+    this.#count += change;
+    this.#slots[one & (slots - 1)] = (this.#slots[one & (slots - 1)] ?? 0) + change;
+  }
+
   #drop(one: number, place: number): void {
     const lives = this.#lives.get(one) ?? [];
     const open = lives.filter((life) => life.place !== place);
-    this.#count -= lives.length - open.length;
+    this.#countAt(one, open.length - lives.length);
     if (open.length === 0) this.#lives.delete(one);
     else this.#lives.set(one, open);
   }

@@ -59,6 +59,7 @@ export class Docket {
     openIds?.follow(segment, entry, zone);
     const what = segment.kind(entry);
     if (what !== kind.login && what !== kind.named && what !== kind.forwarded && what !== kind.other) return true;
+    if (what === kind.named && segment.isDone(entry)) return true;
     const one = segment.one(entry);
     const isLate = entry >= segment.keptCount && segment.atMicros(entry) <= window.givenUpMicros;
     if (isLate && (this.#owned.has(one) || this.#orphaned.has(one))) {
@@ -133,6 +134,8 @@ export class Docket {
     row.client.chunk = segment.chunk;
     readAddress(segment.chunk.view, textFrom(segment, entry), segment.end(entry), row.client);
     segment.setDone(entry);
+    // The delivery that named it need not be looked at again.
+    life.named.segment?.setDone(life.named.entry);
     this.#owned.add(one);
     printed.add(one, life.place, life.startMicros);
     sink.plain(row);
