@@ -1,3 +1,4 @@
+import type { Fact } from '../correlate/facts.ts';
 import type { OwnHost } from '../correlate/links.ts';
 import { sameLifeMicros } from '../correlate/lives.ts';
 import { isMessage, type Message } from '../correlate/message.ts';
@@ -75,7 +76,7 @@ export class Docket {
   judgeAgain(segment: Segment, entry: number, zone: string): boolean {
     const what = segment.kind(entry);
     const one = segment.one(entry);
-    if (what !== kind.other && this.#options.openIds === undefined) {
+    if (what !== kind.other && this.#options.openIds?.countsOutcomes !== true) {
       const place = what === kind.named ? anyPlace : segment.place(entry);
       const isDecided = this.#judgePlain(one, segment.other(entry), place, segment.atMicros(entry));
       if (isDecided !== undefined) return isDecided;
@@ -106,7 +107,7 @@ export class Docket {
 
   /** As `judge`, where everything is plain; undefined if it is not. */
   #judgePlain(one: number, other: number, place: number, atMicros: number): boolean | undefined {
-    const { window, places, sink, printed } = this.#options;
+    const { window, places, sink, printed, openIds } = this.#options;
     const life = this.#life;
     if (!life.read(window, one, other, place, atMicros) || (place === anyPlace && !life.isAlone)) return undefined;
     if (life.isDone) return true;
@@ -137,8 +138,13 @@ export class Docket {
     // The delivery that named it need not be looked at again.
     life.named.segment?.setDone(life.named.entry);
     this.#owned.add(one);
-    printed.add(one, life.place, life.startMicros);
-    sink.plain(row);
+    if (openIds === undefined) {
+      printed.add(one, life.place, life.startMicros);
+      sink.plain(row);
+    } else if (!life.isRemoved) {
+      const start: Fact = { kind: 'accepted', atMicros: life.startMicros, client: '' };
+      openIds.add({ one, other }, row.toIdRow(), false, [start]);
+    }
     if (!life.isEnded) this.#carryPlain(life, segment, entry);
     return true;
   }
@@ -160,7 +166,8 @@ export class Docket {
       this.#carryMessage(key, message, login);
       const row = rowOf(message, login, openIds !== undefined);
       if (openIds !== undefined) {
-        openIds.add(key, message, row, chains.factsOf(places.at(message.relay, message.instance), message.queueId));
+        const facts = chains.factsOf(places.at(message.relay, message.instance), message.queueId);
+        openIds.add(key, row, message.removedAtMicros !== undefined, facts);
         continue;
       }
       printed.add(key.one, places.at(message.relay, message.instance).number, message.acceptedAtMicros);

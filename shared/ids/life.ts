@@ -41,7 +41,8 @@ export class PlainLife {
   isDone = false;
   /** There were deliveries, which show a message too. */
   isTried = false;
-  /** Its end was logged, and not just now. */
+  isRemoved = false;
+  /** The same, and not just now. */
   isEnded = false;
   readonly #text: Range = { from: 0, end: 0 };
   #youngest: Segment | undefined;
@@ -85,6 +86,7 @@ export class PlainLife {
     this.hasOneParent = true;
     this.isDone = false;
     this.isTried = false;
+    this.isRemoved = false;
     this.isEnded = false;
     this.#last = Number.NEGATIVE_INFINITY;
     this.#end = Number.POSITIVE_INFINITY;
@@ -151,6 +153,7 @@ export class PlainLife {
     if (what === kind.other) return micros < this.#from - sameLifeMicros || micros >= this.#until + sameLifeMicros;
     if (micros < this.#from || micros >= this.#until) return true;
     if (what === kind.removed) {
+      this.isRemoved = true;
       this.isEnded ||= segment !== this.#youngest;
       if (micros < this.#end) this.#end = micros;
       return true;

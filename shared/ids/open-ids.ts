@@ -38,10 +38,15 @@ export class OpenIds {
     this.#print = print;
   }
 
-  /** A life that has an owner, and all that is known of its ID so far. */
-  add({ one }: Key, life: Message, row: IdRow, facts: readonly Fact[]): void {
-    const { relay, instance, queueId, acceptedAtMicros } = life;
-    if (life.removedAtMicros !== undefined) {
+  /** Whether all that was logged of a life is wanted. */
+  get countsOutcomes(): boolean {
+    return this.#when === 'ended';
+  }
+
+  /** A life that has an owner; whether it is over, and what is known of its ID so far. */
+  add({ one }: Key, row: IdRow, isOver: boolean, facts: readonly Fact[]): void {
+    const { relay, instance, queueId, acceptedAtMicros } = row;
+    if (isOver) {
       if (this.#when === 'ended') this.#print(one, row);
       return;
     }
