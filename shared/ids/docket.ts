@@ -135,15 +135,17 @@ export class Docket {
     row.client.chunk = segment.chunk;
     readAddress(segment.chunk.view, textFrom(segment, entry), segment.end(entry), row.client);
     segment.setDone(entry);
-    // The delivery that named it need not be looked at again.
-    life.named.segment?.setDone(life.named.entry);
+    // The delivery that named it need not be looked at again. A login's may be meant for another instance.
+    if (row.attribution === 'derived') life.named.segment?.setDone(life.named.entry);
     this.#owned.add(one);
     if (openIds === undefined) {
       printed.add(one, life.place, life.startMicros);
       sink.plain(row);
     } else if (!life.isRemoved) {
-      const start: Fact = { kind: 'accepted', atMicros: life.startMicros, client: '' };
-      openIds.add({ one, other }, row.toIdRow(), false, [start]);
+      // What ends after the next start ends another life.
+      const starts = [life.startMicros, life.untilMicros].filter(Number.isFinite);
+      const facts = starts.map((atMicros): Fact => ({ kind: 'accepted', atMicros, client: '' }));
+      openIds.add({ one, other }, row.toIdRow(), false, facts);
     }
     if (!life.isEnded) this.#carryPlain(life, segment, entry);
     return true;

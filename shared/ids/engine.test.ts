@@ -44,7 +44,7 @@ describe('ids equals what the core attributes', () => {
           expect(byEngine([Buffer.from(written(late, how))], { rows })).toEqual(byCore(written(ordered, how), rows));
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 600 },
     );
   });
 });

@@ -37,6 +37,8 @@ export class PlainLife {
   /** Time inside a long ID, or of the acceptance. */
   startMicros = 0;
   queuedMicros = 0;
+  /** Of the next acceptance of the same ID. */
+  untilMicros = 0;
   /** Its row is out. */
   isDone = false;
   /** There were deliveries, which show a message too. */
@@ -48,9 +50,7 @@ export class PlainLife {
   #youngest: Segment | undefined;
   readonly #segments: Segment[] = [];
   readonly #entries = new Int32Array(maxEntries);
-  /** Between this acceptance and the next one of the same ID. */
   #from = 0;
-  #until = 0;
   #last = 0;
   #end = 0;
 
@@ -120,7 +120,7 @@ export class PlainLife {
       if (segment === undefined || segment.place(entry) !== this.place || !isStart(segment.kind(entry))) continue;
       if (this.#isLong(segment, entry)) {
         this.#from = Number.NEGATIVE_INFINITY;
-        this.#until = Number.POSITIVE_INFINITY;
+        this.untilMicros = Number.POSITIVE_INFINITY;
         return this.startMicros > 0;
       }
       const micros = segment.atMicros(entry);
@@ -131,7 +131,7 @@ export class PlainLife {
       } else if (micros < from) before = Math.max(before, micros);
     }
     this.#from = from;
-    this.#until = until;
+    this.untilMicros = until;
     this.startMicros = from;
     if (from === Number.NEGATIVE_INFINITY) return count === 0;
     return from - before > sameLifeMicros && until > atMicros + agreeMicros;
@@ -150,8 +150,8 @@ export class PlainLife {
     const micros = segment.atMicros(entry);
     const what = segment.kind(entry);
     // It may be a start of its own.
-    if (what === kind.other) return micros < this.#from - sameLifeMicros || micros >= this.#until + sameLifeMicros;
-    if (micros < this.#from || micros >= this.#until) return true;
+    if (what === kind.other) return micros < this.#from - sameLifeMicros || micros >= this.untilMicros + sameLifeMicros;
+    if (micros < this.#from || micros >= this.untilMicros) return true;
     if (what === kind.removed) {
       this.isRemoved = true;
       this.isEnded ||= segment !== this.#youngest;
@@ -191,8 +191,8 @@ export class PlainLife {
   /** False if it could be meant for the next life. */
   #addNamed(segment: Segment, entry: number): boolean {
     const micros = segment.atMicros(entry);
-    if (micros < this.#from - agreeMicros || micros >= this.#until) return true;
-    if (micros >= this.#until - agreeMicros) return false;
+    if (micros < this.#from - agreeMicros || micros >= this.untilMicros) return true;
+    if (micros >= this.untilMicros - agreeMicros) return false;
     const { named } = this;
     if (named.segment === undefined) {
       named.segment = segment;

@@ -54,10 +54,11 @@ export class OpenIds {
     const name = `${one} ${place.number}`;
     let id = this.#ids.get(name);
     if (id === undefined) {
-      id = { place, queueId, facts: facts.filter((fact) => this.#isNeeded(fact)), due: [] };
+      id = { place, queueId, facts: [], due: [] };
       this.#ids.set(name, id);
       this.#keys.set(one, (this.#keys.get(one) ?? 0) + 1);
     }
+    id.facts.push(...facts.filter((fact) => this.#isNeeded(fact)));
     id.due.push({ startMicros: acceptedAtMicros, login: row.login, row });
   }
 
