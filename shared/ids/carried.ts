@@ -20,8 +20,8 @@ export interface CarriedLife {
   readonly messageId: string | undefined;
 }
 
-/** Some 20 MB. */
-const maxLives = 50_000;
+/** Some 10 MB. */
+const maxLives = 30_000;
 const slots = 1 << 17;
 
 /**
@@ -32,6 +32,7 @@ export class Carried {
   readonly #lives = new Map<number, CarriedLife[]>();
   /** How many there are by the last bits of the key: most lines are about none of them, and quickly told apart. */
   readonly #slots = new Uint16Array(slots);
+  readonly #logins = new Map<string, string>();
   #count = 0;
   #ended: { readonly one: number; readonly place: number }[] = [];
 
@@ -43,8 +44,9 @@ export class Carried {
     if (this.#count >= maxLives) return;
     const known = this.#lives.get(life.key.one);
     if (known?.some(({ place, key }) => place === life.place && key.other === life.key.other)) return;
-    if (known === undefined) this.#lives.set(life.key.one, [life]);
-    else known.push(life);
+    const kept = { ...life, login: this.#shared(life.login) };
+    if (known === undefined) this.#lives.set(life.key.one, [kept]);
+    else known.push(kept);
     this.#countAt(life.key.one, 1);
   }
 
@@ -63,6 +65,15 @@ export class Carried {
       if (what === kind.other && !endsIn(segment, entry, zone)) continue;
       this.#ended.push({ one: segment.one(entry), place: segment.place(entry) });
     }
+  }
+
+  /** One text for all lives of a login. */
+  #shared(login: string): string {
+    const known = this.#logins.get(login);
+    if (known !== undefined) return known;
+    if (this.#logins.size >= maxLives) this.#logins.clear();
+    this.#logins.set(login, login);
+    return login;
   }
 
   #countAt(one: number, change: number): void {
