@@ -30,7 +30,7 @@ export async function scanLogs(
   const bar = new ProgressBar();
   const spill = new SpillFile();
   const scan = new Scan(rules, accountRule);
-  const engine = new IdsEngine({ ownHost: () => undefined, rows: 'known', spill, sink: scan });
+  const engine = new IdsEngine({ ownHost: () => undefined, rows: 'known', spill, sink: scan, directOnly: true });
   try {
     await feed(paths.map(logFile), engine, {
       zone,

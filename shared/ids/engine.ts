@@ -33,6 +33,8 @@ export interface IdsOptions {
   readonly rows: RowsWhen;
   readonly spill: Spill;
   readonly sink: RowSink;
+  /** Nobody asks for what was made from an account's mail. */
+  readonly directOnly?: boolean;
   /** Bytes of each of the window's segments. */
   readonly segmentBytes?: number;
 }
@@ -60,13 +62,15 @@ export class IdsEngine implements SightingSink {
   readonly #own: OwnAddresses;
   readonly #docket: Docket;
   readonly #openIds: OpenIds | undefined;
+  readonly #followsLinks: boolean;
   /** Judged, and not decided. */
   #pending: Event[] = [];
   #zone = 'UTC';
   #tooLong = 0;
   #nowMicros = 0;
 
-  constructor({ ownHost, rows, spill, sink, segmentBytes: size = segmentBytes }: IdsOptions) {
+  constructor({ ownHost, rows, spill, sink, directOnly = false, segmentBytes: size = segmentBytes }: IdsOptions) {
+    this.#followsLinks = !directOnly;
     const places = this.#places;
     const own = new OwnAddresses(ownHost, places);
     const window = new Window(size);
@@ -160,8 +164,8 @@ export class IdsEngine implements SightingSink {
     const segment = this.#window.youngest;
     place.used = true;
     segment.add(what, seen.from, seen.end, seen.idFrom, seen.idEnd, key.one, key.other, place.number, seen.atMicros);
-    if (what === kind.login || what === kind.named || what === kind.forwarded || this.#openIds !== undefined)
-      segment.addEvent(segment.count - 1);
+    const isLink = (what === kind.named || what === kind.forwarded) && this.#followsLinks;
+    if (what === kind.login || isLink || this.#openIds !== undefined) segment.addEvent(segment.count - 1);
   }
 
   parsed(_chunk: Chunk, record: LogRecord, from: number, end: number): void {
@@ -176,10 +180,11 @@ export class IdsEngine implements SightingSink {
       if (isEvent || this.#openIds !== undefined) segment.addEvent(entry);
     };
     const isNamed = fact.kind === 'accepted' && fact.login !== undefined;
-    add(kind.other, keyOf(queueId, place.relay), isNamed || parentsOf(fact, place, this.#own).length > 0);
+    const isMade = this.#followsLinks && parentsOf(fact, place, this.#own).length > 0;
+    add(kind.other, keyOf(queueId, place.relay), isNamed || isMade);
     const child = childOf(fact, place, this.#own);
     // Directly behind its parent's entry.
-    if (child !== undefined) add(kind.named, child, true);
+    if (child !== undefined) add(kind.named, child, this.#followsLinks);
   }
 
   #judgeUntil(untilMicros: number): void {
