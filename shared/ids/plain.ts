@@ -127,7 +127,7 @@ export function readQueued(view: DataView, from: number, end: number, sender: Ra
  * Whether the delivery at `from` names its child so that it has to be believed, the host being ours: `to=<…>, relay=…,
  * delay=…, status=sent (250 … Ok: queued as ID)`, with nothing unusual in it. `idFrom`: where that ID begins.
  */
-export function isPlainClaim({ bytes, view }: Chunk, from: number, end: number, idFrom: number): boolean {
+export function isPlainClaim({ view }: Chunk, from: number, end: number, idFrom: number): boolean {
   const recipientFrom = from + recipientMark.length;
   const recipientEnd = indexOfEither(view, greater, quote, recipientFrom, end);
   if (recipientEnd === end || view.getUint8(recipientEnd) === quote) return false;
@@ -148,11 +148,11 @@ export function isPlainClaim({ bytes, view }: Chunk, from: number, end: number, 
     field = next;
   }
   // A stranger's reply may hold another record, and then none is believed.
-  const again = bytes.indexOf(', relay=', field);
+  for (let at = field + 1; at < end; at = indexOfByte(view, comma, at + 1, end)) {
+    if (isAt(view, at, end, relayMark)) return false;
+  }
   const mark = idFrom - queuedAsMark.length;
-  return (
-    hasDelay && (again < 0 || again >= end) && mark >= field + sentMark.length && isAt(view, mark, end, queuedAsMark)
-  );
+  return hasDelay && mark >= field + sentMark.length && isAt(view, mark, end, queuedAsMark);
 }
 
 /** `12`, `0.07`. */

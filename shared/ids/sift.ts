@@ -257,13 +257,24 @@ export class Sifter {
 
 /** Whether smtpd's text at `at` tells of a transaction without an ID, in a way that the core has a use for. */
 function isOfTransaction(view: DataView, at: number, end: number): boolean {
-  if (isAt(view, at, end, proxiedMark) || isAt(view, at, end, proxyMark)) return true;
-  for (const mark of lossMarks) {
-    if (!isAt(view, at, end, mark)) continue;
-    const after = at + mark.length;
-    return isAt(view, after, end, dataMark) || isAt(view, after, end, chunkMark);
+  switch (at < end ? view.getUint8(at) : 0) {
+    case 78: // N
+      return isAt(view, at, end, proxiedMark);
+    case 112: // p
+      return isAt(view, at, end, proxyMark);
+    case 108: // l
+    case 116: // t
+      return isLoss(view, at, end);
+    default:
+      return false;
   }
-  return false;
+}
+
+function isLoss(view: DataView, at: number, end: number): boolean {
+  const mark = lossMarks.find((each) => isAt(view, at, end, each));
+  if (mark === undefined) return false;
+  const after = at + mark.length;
+  return isAt(view, after, end, dataMark) || isAt(view, after, end, chunkMark);
 }
 
 /** Index of the text after `PID]: `, the number beginning at `from`; -1 if that is not what stands there. */
