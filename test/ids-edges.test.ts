@@ -1,8 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { ask } from '../bench/ids/ask.ts';
 import { mail } from './mail-lines.fixture.ts';
@@ -123,4 +124,38 @@ test('I8: what is no log is not answered with "nothing": exit code 2, and how mu
   const packed = await file('mail.log-20261124', gzipSync(mail('A000000001').repeat(500)));
   const { code, stderr } = await ask(['ids', packed]);
   expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(/could not be read/) });
+});
+
+describe('what must not reach postsuper', () => {
+  test('I12: an empty --account is refused: a script’s empty variable does not mean everybody', async () => {
+    const log = await file('empty-account', mail('A000000001'));
+    for (const name of ['', ' ']) {
+      const { code, lines } = await ask(['ids', '--queue-ids-only', '--account', name, log]);
+      expect({ code, lines }).toEqual({ code: 2, lines: [] });
+    }
+  });
+
+  test('I3: an ID that names somebody else’s message now is not the account’s, though no removal was logged', async () => {
+    const theirs = mail('A000000001', { stamp: 'Nov 24 10:05:00' }).replace(
+      ', sasl_method=PLAIN, sasl_username=ann',
+      '',
+    );
+    const log = await file('taken-over', mail('A000000001', { stamp: 'Nov 24 10:00:00' }) + theirs);
+    const { code, lines } = await ask(['ids', '--timezone', 'UTC', '--queue-ids-only', '--account', 'ann', log]);
+    expect({ code, lines }).toEqual({ code: 0, lines: [] });
+  });
+});
+
+test('a named pipe is read from its beginning, once', async () => {
+  const pipe = join(folder, 'pipe');
+  execFileSync('/usr/bin/mkfifo', [pipe]);
+  const writing = writeFile(pipe, mail('A000000001'));
+  expect(await idsOf(pipe)).toEqual(['A000000001 ann']);
+  await writing;
+});
+
+test('I8: of a .zst with several frames not one is left out without a word', async () => {
+  const log = await file('frames.zst', Buffer.concat([zstdCompressSync(mail('A000000001')), zstdCompressSync('x\n')]));
+  const { code, stderr } = await ask(['ids', log]);
+  expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(/several zstd frames/) });
 });

@@ -110,8 +110,8 @@ class Source {
     }
     const bytes = Buffer.concat(head);
     const source = new Source(file, zone, firstMicros(bytes, zone, file.writtenAt * 1000));
-    // Standard input cannot be opened again.
-    if (file.path === '-') {
+    // A pipe cannot be opened again.
+    if (file.sizeBytes === undefined) {
       source.#log = log;
       source.#append(bytes);
     } else {
@@ -137,7 +137,8 @@ class Source {
   move(years: number): void {
     const at = new Date(this.#clock.nowMicros / 1000);
     at.setUTCFullYear(at.getUTCFullYear() + years);
-    this.#clock = new LogClock(this.#zone, at.getTime() * 1000);
+    // Before it, so that of an hour that passes twice the first one is taken.
+    this.#clock = new LogClock(this.#zone, (at.getTime() - 2 * 3_600_000) * 1000);
   }
 
   /**

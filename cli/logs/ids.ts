@@ -28,9 +28,13 @@ const rule = { realmAliases: {} };
 
 /** `holdfast ids`: every queue ID of every account, as the logs are read. */
 export async function ids(paths: readonly string[], command: IdsCommand): Promise<void> {
+  if (command.queueIdsOnly && command.json) throw usage('--queue-ids-only prints bare IDs: it does not go with --json');
   const files = paths.map(logFile);
   const accounts = new Accounts(rule);
   const wanted = command.account === undefined ? undefined : canonicalAccount(command.account, rule);
+  // A script's empty variable must not mean everybody.
+  if (command.account !== undefined && wanted === undefined)
+    throw usage(`--account ${JSON.stringify(command.account)}: want a name`);
   const output = new Output();
   const bar = new ProgressBar();
   const spill = new SpillFile();

@@ -29,18 +29,15 @@ const chunkBytes = 1 << 18;
 /** A maillog: plain, `.gz`, `.zst`, `.xz`, or `-` for standard input. @throws usage Failure */
 export function logFile(path: string): LogFile {
   if (path === '-') {
-    const kept = new KeptInput();
+    const kept = new KeptInput(() => new StreamBytes('standard input', process.stdin, process.stdin));
     return { path, writtenAt: Date.now(), sizeBytes: undefined, open: () => kept.open() };
   }
   try {
     const stat = statSync(path);
     if (stat.isDirectory()) throw new Error('is a folder');
-    return {
-      path,
-      writtenAt: stat.mtimeMs,
-      sizeBytes: stat.isFile() ? stat.size : undefined,
-      open: () => opened(path),
-    };
+    if (stat.isFile()) return { path, writtenAt: stat.mtimeMs, sizeBytes: stat.size, open: () => opened(path) };
+    const kept = new KeptInput(() => opened(path));
+    return { path, writtenAt: Date.now(), sizeBytes: undefined, open: () => kept.open() };
   } catch (error) {
     throw usage(`${path}: ${messageOf(error)}`);
   }
@@ -58,7 +55,22 @@ function opened(path: string): LogBytes {
       : undefined;
   if (unpack === undefined) return new StreamBytes(path, file, file);
   file.on('error', (error) => unpack.destroy(error));
-  return new StreamBytes(path, file.pipe(unpack), file);
+  const log = new StreamBytes(path, file.pipe(unpack), file);
+  if (!path.endsWith('.zst')) return log;
+  const { size } = statSync(path);
+  return {
+    async next() {
+      const chunk = await log.next();
+      // Node ends with the first frame: what follows must not be lost without a word.
+      if (chunk === undefined && unpack.bytesWritten < size)
+        throw usage(`${path}: has several zstd frames, of which one can be read: zstd -dc ${path} | holdfast …`);
+      return chunk;
+    },
+    get position() {
+      return log.position;
+    },
+    close: () => log.close(),
+  };
 }
 
 /** A plain file, read into the same memory again and again: a chunk is good until the one after the next is asked for. */
@@ -96,16 +108,21 @@ class FileBytes implements LogBytes {
   }
 }
 
-/** Standard input, which may be asked for a second time: what comes is kept on disk. */
+/** A pipe, which may be asked for a second time: what comes is kept on disk. */
 class KeptInput {
+  readonly #openPipe: () => LogBytes;
   #spill: SpillFile | undefined;
   #isOpened = false;
+
+  constructor(openPipe: () => LogBytes) {
+    this.#openPipe = openPipe;
+  }
 
   open(): LogBytes {
     if (this.#isOpened) return this.#again();
     this.#isOpened = true;
     this.#spill = new SpillFile();
-    const input = new StreamBytes('standard input', process.stdin, process.stdin);
+    const input = this.#openPipe();
     const keep = (chunk: Buffer | undefined): Buffer | undefined => {
       if (chunk !== undefined) this.#keep(chunk);
       return chunk;
@@ -131,7 +148,7 @@ class KeptInput {
 
   #again(): LogBytes {
     if (this.#spill === undefined) {
-      console.error(`holdfast: standard input found no room in ${tmpdir()}: late links in it are not followed`);
+      console.error(`holdfast: a pipe found no room in ${tmpdir()}: late links in it are not followed`);
     }
     const blocks = this.#spill?.blocks();
     let position = 0;

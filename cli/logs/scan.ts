@@ -62,6 +62,7 @@ export class Scan implements RowSink {
       login,
       queuedAtMicros: row.acceptedAtMicros,
       notice: false,
+      isHeld: false,
       discarded: false,
       refused: false,
       lost: false,

@@ -57,7 +57,10 @@ export const fact: fc.Arbitrary<Fact> = fc.oneof(
     { kind: fc.constant('proxied' as const), atMicros: at, client: fc.constant('192.0.2.7'), login },
     { requiredKeys: ['kind', 'atMicros', 'client'] },
   ),
-  fc.record({ kind: fc.constant('proxyAnswered' as const), atMicros: at, queueId }),
+  fc.record(
+    { kind: fc.constant('proxyAnswered' as const), atMicros: at, queueId, login },
+    { requiredKeys: ['kind', 'atMicros', 'queueId'] },
+  ),
   fc.record({
     kind: fc.constantFrom(
       'released' as const,

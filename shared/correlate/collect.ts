@@ -120,9 +120,10 @@ export function factOf(record: LogRecord, hash: KeyedHash): { queueId: string; f
       return { queueId: processName(record.pid), fact: { kind: 'proxied', atMicros, client, ...defined({ login }) } };
     }
     case 'proxyReply': {
-      const { queuedAs } = record;
-      if (queuedAs === undefined) return undefined;
-      return { queueId: processName(record.pid), fact: { kind: 'proxyAnswered', atMicros, queueId: queuedAs } };
+      const { queuedAs: queueId, claimedLogin: login } = record;
+      if (queueId === undefined) return undefined;
+      const fact = { kind: 'proxyAnswered', atMicros, queueId, ...defined({ login }) } as const;
+      return { queueId: processName(record.pid), fact };
     }
     case 'sessionLost':
       // Before DATA there may be no transaction, or one that no line is about.

@@ -54,8 +54,8 @@ export type Fact =
   | { readonly kind: 'notice'; readonly atMicros: number }
   /** Of a process: behind a before-queue proxy its transaction has no ID. */
   | { readonly kind: 'proxied'; readonly atMicros: number; readonly client: string; readonly login?: string }
-  /** Of a process: the proxy put its message back in, under this ID. */
-  | { readonly kind: 'proxyAnswered'; readonly atMicros: number; readonly queueId: string }
+  /** Of a process: the proxy put its message back in, under this ID. `login` is a claim, good to choose by. */
+  | { readonly kind: 'proxyAnswered'; readonly atMicros: number; readonly queueId: string; readonly login?: string }
   /** Of a process: its transaction ended in DATA, and left no message. */
   | { readonly kind: 'lost'; readonly atMicros: number };
 

@@ -45,7 +45,12 @@ export function livesOf(relay: string, trace: Trace): Message[] {
     life.facts.push(fact);
     if (ends) life.ended = true;
   }
-  return lives.flatMap(partedAtEnd).map((life) => fold(relay, trace, life.start, life.facts));
+  const messages = lives.flatMap(partedAtEnd).map((life) => fold(relay, trace, life.start, life.facts));
+  // An ID names one message at a time: the next one shows that this one is gone, though its end was not logged.
+  return messages.map((message, index) => {
+    const next = messages[index + 1];
+    return next === undefined ? message : { removedAtMicros: next.acceptedAtMicros, ...message };
+  });
 }
 
 /**
@@ -106,6 +111,7 @@ function fold(
     queueId: trace.queueId,
     acceptedAtMicros: start,
     notice: false,
+    isHeld: false,
     discarded: false,
     refused: false,
     lost: false,
@@ -138,6 +144,7 @@ function fold(
       case 'held':
         if (fact.promised !== 'command' || facts.some(({ kind }) => kind === 'messageId'))
           life.heldAtMicros ??= fact.atMicros;
+        if (fact.promised === undefined) life.isHeld = true;
         break;
       case 'refused':
         life.refused = true;

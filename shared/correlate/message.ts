@@ -25,6 +25,8 @@ export interface Message {
   /** First `queue active`: from then on it is a message for certain. */
   readonly queuedAtMicros?: number;
   readonly heldAtMicros?: number;
+  /** By postsuper, or at the message's end: no promise. */
+  readonly isHeld: boolean;
   /** It was taken and thrown away at once. */
   readonly discarded: boolean;
   /** smtpd's process. */
@@ -43,10 +45,10 @@ export interface Message {
 
 /** A `client=` line alone is no message yet: RSET or a dropped DATA leaves it too. */
 export function isMessage(message: Message): boolean {
-  const { notice, queuedAtMicros, heldAtMicros, outcomes, discarded, lost, refused } = message;
+  const { notice, queuedAtMicros, heldAtMicros, isHeld, outcomes, discarded, lost, refused } = message;
   if (notice) return false;
   if (queuedAtMicros !== undefined || outcomes.length > 0) return true;
-  return (heldAtMicros !== undefined || discarded) && !lost && !refused;
+  return (heldAtMicros !== undefined || discarded) && !refused && (isHeld || !lost);
 }
 
 /** What smtpd took for a before-queue proxy: it has no ID, and is what the message with one was made from. */

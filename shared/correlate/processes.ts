@@ -4,41 +4,56 @@ import type { Message } from './message.ts';
 /** smtpd's timeouts are minutes. */
 export const longestTransactionMicros = 3600 * 1_000_000;
 
-/**
- * The messages that a process took for its proxy, each with the ID under which the proxy put it back in. An answer is about
- * what was taken since the one before; where stamps are whole seconds and that may be two logins' mail, it is nobody's.
- */
+type Taken = Extract<Fact, { kind: 'proxied' }>;
+type Answer = Extract<Fact, { kind: 'proxyAnswered' }>;
+
+/** The messages that a process took for its proxy, each with the ID under which the proxy put it back in. */
 export function proxiedOf(relay: string, { instance, queueId }: Trace, facts: readonly Fact[]): Message[] {
+  const taken = facts.filter((fact): fact is Taken => fact.kind === 'proxied');
   const messages: Message[] = [];
   let since = Number.NEGATIVE_INFINITY;
   for (const answer of facts) {
     if (answer.kind !== 'proxyAnswered') continue;
     const { atMicros } = answer;
     const from = Math.max(since, atMicros - longestTransactionMicros);
-    const taken = facts.filter((fact) => fact.kind === 'proxied' && fact.atMicros >= from && fact.atMicros <= atMicros);
     since = atMicros;
-    const [first] = taken;
-    if (first?.kind !== 'proxied' || taken.some((each) => each.kind === 'proxied' && each.login !== first.login))
-      continue;
+    const mail = answeredOf(
+      taken.filter((each) => each.atMicros >= from && each.atMicros <= atMicros),
+      answer,
+    );
+    if (mail === undefined) continue;
     const child = { address: '127.0.0.1', queueId: answer.queueId };
-    const outcome = { kind: 'outcome', atMicros, recipient: '', status: 'sent', reply: 'other', child } as const;
-    const { login, client } = first;
     messages.push({
       relay,
       instance,
       queueId,
-      acceptedAtMicros: first.atMicros,
-      queuedAtMicros: first.atMicros,
-      client,
-      ...(login !== undefined && { login }),
+      acceptedAtMicros: mail.atMicros,
+      queuedAtMicros: mail.atMicros,
+      client: mail.client,
+      ...(mail.login !== undefined && { login: mail.login }),
       notice: false,
+      isHeld: false,
       discarded: false,
       refused: false,
       lost: false,
-      outcomes: [outcome],
+      outcomes: [{ kind: 'outcome', atMicros, recipient: '', status: 'sent', reply: 'other', child }],
     });
   }
   return messages;
+}
+
+/**
+ * A process serves one transaction after the other: an answer is about the last one that was taken. Stamps may be whole
+ * seconds, and not tell which that is: then the login that the answer claims decides, or it is nobody's.
+ */
+function answeredOf(taken: readonly Taken[], answer: Answer): Taken | undefined {
+  const last = taken.at(-1);
+  if (last === undefined) return undefined;
+  const before = taken.findLast(({ atMicros }) => atMicros < answer.atMicros);
+  const candidates = taken.filter(({ atMicros }) => atMicros === last.atMicros);
+  if (last.atMicros === answer.atMicros && before !== undefined) candidates.push(before);
+  if (candidates.every(({ login }) => login === last.login)) return candidates[0];
+  return answer.login === undefined ? undefined : candidates.find(({ login }) => login === answer.login);
 }
 
 export interface Loss {
@@ -64,11 +79,11 @@ export function withLosses(messages: readonly Message[], losses: readonly Loss[]
     const before = (processes.get(process) ?? []).filter(
       ({ acceptedAtMicros: at }) => at <= atMicros && at > atMicros - longestTransactionMicros,
     );
-    const last = before.reduce<Message | undefined>(
-      (known, each) => (known !== undefined && known.acceptedAtMicros >= each.acceptedAtMicros ? known : each),
-      undefined,
-    );
-    if (last !== undefined) lost.add(last);
+    const lastMicros = Math.max(...before.map(({ acceptedAtMicros }) => acceptedAtMicros));
+    const last = before.filter(({ acceptedAtMicros }) => acceptedAtMicros === lastMicros);
+    // Of two within a second nobody knows which one it was.
+    if (new Set(last.map(({ queueId }) => queueId)).size > 1) continue;
+    for (const message of last) lost.add(message);
   }
   return messages.map((message) => (lost.has(message) ? { ...message, lost: true } : message));
 }

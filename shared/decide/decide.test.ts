@@ -23,6 +23,7 @@ function windowOf(minutes: readonly number[], sender: (index: number) => string 
       sender: sender(index),
       recipients: 1,
       notice: false,
+      isHeld: false,
       discarded: false,
       refused: false,
       lost: false,

@@ -141,11 +141,9 @@ export class Docket {
     if (openIds === undefined) {
       printed.add(one, life.place, life.startMicros);
       sink.plain(row);
-    } else if (!life.isRemoved) {
-      // What ends after the next start ends another life.
-      const starts = [life.startMicros, life.untilMicros].filter(Number.isFinite);
-      const facts = starts.map((atMicros): Fact => ({ kind: 'accepted', atMicros, client: '' }));
-      openIds.add({ one, other }, row.toIdRow(), false, facts);
+    } else if (!life.isRemoved && life.untilMicros === Number.POSITIVE_INFINITY) {
+      const start: Fact = { kind: 'accepted', atMicros: life.startMicros, client: '' };
+      openIds.add({ one, other }, row.toIdRow(), false, [start]);
     }
     if (!life.isEnded) this.#carryPlain(life, segment, entry);
     return true;

@@ -11,7 +11,7 @@ const none = -1;
 const anyPlace = -1;
 const z = 122;
 /** What has more lines has no plain life. */
-const maxEntries = 64;
+const maxEntries = 8192;
 const idEndMark = ': ';
 
 /** A line in the window. */

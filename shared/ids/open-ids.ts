@@ -77,7 +77,8 @@ export class OpenIds {
     const stated = 'ok' in parsed ? factOf(parsed.ok, verbatim) : undefined;
     if (stated === undefined || stated.queueId !== id.queueId) return;
     if (this.#isNeeded(stated.fact)) id.facts.push(stated.fact);
-    if (isEnd(stated.fact)) this.#settle(one, id);
+    // The next start shows an end, too.
+    if (isEnd(stated.fact) || isStart(stated.fact)) this.#settle(one, id);
   }
 
   end(): void {

@@ -70,6 +70,19 @@ test('I1: a proxy’s answer is its own process’s, about its last transaction,
   ).toEqual([]);
 });
 
+test('a transaction that came to nothing does not hide the next one of its process behind a proxy', () => {
+  const log = logOf(
+    '1 postfix/smtpd[7] NOQUEUE: client=h[198.51.100.9]',
+    `5 postfix/smtpd[7] NOQUEUE: ${login}`,
+    '6 postfix/after/smtpd[9] AAAAAA0001: client=h[127.0.0.1]',
+    `6 ${active('AAAAAA0001')}`,
+    `7 postfix/smtpd[7] ${proxyAccept('AAAAAA0001')} sasl_username=<thief>`,
+  );
+  expect(rowsOf(log)).toEqual(['AAAAAA0001 thief derived']);
+  // Within one second, the proxy's own word tells.
+  expect(rowsOf(log.replace('10:00:01', '10:00:05'))).toEqual(['AAAAAA0001 thief derived']);
+});
+
 test('what a scanner made of a held message, under another ID, is the account’s', () => {
   const log = logOf(
     `1 postfix/smtpd[7] AAAAAA0001: ${login}`,

@@ -129,6 +129,8 @@ function contained(
 /** No stamp at the beginning: a byte order mark, an envelope of another kind, or no log line at all. */
 function unstamped(line: string, from: number, context: TimeContext, depth: number): Parsed {
   if (line.charCodeAt(0) === 0xfeff && depth < maxDepth) return stacked(line.slice(1), context, depth + 1);
+  const service = /^[\w.-]{1,64} *\| /.exec(line)?.[0].length ?? 0;
+  if (service > 0 && depth < maxDepth) return stacked(line.slice(service), context, depth + 1);
   const unpacked = unpack(line, from, context);
   if (isRefusal(unpacked)) return unpacked;
   const { origin, text, atMicros, host } = unpacked;

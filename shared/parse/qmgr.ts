@@ -46,7 +46,21 @@ function sender(line: string, from: number, head: Head, queueId: string): Parsed
   if (length >= 0 && length <= longestExpired) {
     return ok({ ...head, kind: 'expired', queueId, sender: line.slice(from, from + length) });
   }
-  return ok({ ...head, kind: 'queued', queueId, sender: line.slice(from), sizeBytes: 0, recipients: 1 });
+  return ok({
+    ...head,
+    kind: 'queued',
+    queueId,
+    sender: withoutCutTail(line.slice(from)),
+    sizeBytes: 0,
+    recipients: 1,
+  });
+}
+
+/** Takes off what is left of a tail that was cut. */
+function withoutCutTail(text: string): string {
+  const at = text.lastIndexOf('>');
+  const rest = at < 0 ? '' : text.slice(at).replace(/\d{1,15}/g, '0');
+  return rest !== '' && '>, size=0, nrcpt=0 (queue active)'.startsWith(rest) ? text.slice(0, at) : text;
 }
 
 /** Index of the first of the digits that end before `end`. */

@@ -10,7 +10,7 @@ describe('qmgr', () => {
     ['from=<a@b>, size=293, nrcpt=50 (queue active)', queued],
     ['from=<>, size=293, nrcpt=50 (queue active)', { ...queued, sender: '' }],
     ['from=<a@b>, size=293, nrcpt=50', queued],
-    ['from=<a@b>, size=293, nrc', { ...queued, sender: 'a@b>, size=293, nrc', sizeBytes: 0, recipients: 1 }],
+    ['from=<a@b>, size=293, nrc', { ...queued, sender: 'a@b', sizeBytes: 0, recipients: 1 }],
     ['from=<long', { ...queued, sender: 'long', sizeBytes: 0, recipients: 1 }],
     [
       'from=<x>, size=1, nrcpt=1 (queue active)@b>, size=293, nrcpt=50 (queue active)',

@@ -58,7 +58,7 @@ const packedFact = z.union([
   z.tuple([z.literal('s'), z.int(), index]),
   z.tuple([z.literal('h'), z.int(), z.enum(['command', 'content'])]),
   z.tuple([z.literal('x'), z.int(), index, optionalIndex]),
-  z.tuple([z.literal('y'), z.int(), z.string()]),
+  z.tuple([z.literal('y'), z.int(), z.string(), optionalIndex]),
 ]);
 type PackedFact = z.infer<typeof packedFact>;
 
@@ -111,7 +111,7 @@ function packFact(fact: Fact, strings: Dictionary): PackedFact {
     case 'proxied':
       return ['x', atMicros, strings.index(fact.client), optional(fact.login)];
     case 'proxyAnswered':
-      return ['y', atMicros, fact.queueId];
+      return ['y', atMicros, fact.queueId, optional(fact.login)];
     case 'held':
       return fact.promised === undefined ? ['s', atMicros, strings.index(fact.kind)] : ['h', atMicros, fact.promised];
     case 'released':
@@ -166,7 +166,12 @@ function unpackFact(packed: PackedFact, at: (index: number) => string): Fact {
       return { kind: 'proxied', atMicros, client: at(client), ...(login >= 0 && { login: at(login) }) };
     }
     case 'y':
-      return { kind: 'proxyAnswered', atMicros, queueId: packed[2] };
+      return {
+        kind: 'proxyAnswered',
+        atMicros,
+        queueId: packed[2],
+        ...(packed[3] >= 0 && { login: at(packed[3]) }),
+      };
     case 's':
       return { kind: at(packed[2]) as 'held', atMicros };
   }
