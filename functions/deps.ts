@@ -3,7 +3,7 @@ import type { AccountRule } from '../shared/account/account.ts';
 import type { KeyedHash } from '../shared/correlate/collect.ts';
 import type { Rule } from '../shared/decide/rules.ts';
 import type { FindingStore } from '../shared/store/findings.ts';
-import type { Outbox } from '../shared/store/outbox.ts';
+import type { FindingEvent, Outbox } from '../shared/store/outbox.ts';
 import type { PartStore } from '../shared/store/parts.ts';
 import type { RelayStore } from '../shared/store/relays.ts';
 import type { SweepStore } from '../shared/store/sweep.ts';
@@ -15,6 +15,20 @@ export interface Log {
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
+
+/** What is counted, and alarmed on; each a sum over the time that an alarm looks at. */
+export type Metric =
+  | 'linesParsed'
+  | 'linesIgnored'
+  | 'linesMalformed'
+  | 'linesTooLate'
+  | 'deadLetters'
+  | 'findingsOpened'
+  /** Containments that the brake left to a person. */
+  | 'containmentsBraked'
+  | 'relaysSilent'
+  | 'relaysClockOff'
+  | 'ordersRefused';
 
 /** What the functions work with. The hub and each Lambda build it once; nothing else knows where it runs. */
 export interface Deps {
@@ -30,6 +44,16 @@ export interface Deps {
   readonly accountRule: AccountRule;
   readonly hash: KeyedHash;
   readonly log: Log;
+  readonly count: (metric: Metric, by?: number) => void;
+  /** Tells the world of a finding: at least once, and never before what contains it. */
+  readonly announce: (event: FindingEvent) => Promise<void>;
+  /** Automatic containments in an hour; beyond it findings open still, but wait for a person. */
+  readonly maxContainmentsPerHour: number;
+  /**
+   * False for an endpoint whose SenderId names nobody (ElasticMQ, LocalStack): a registration without a principal is
+   * accepted there and nowhere else.
+   */
+  readonly namesSenders: boolean;
   readonly nowMs: () => number;
   /** A short unique id: six or more characters of [a-z0-9]. */
   readonly newId: () => string;
@@ -54,5 +78,6 @@ export async function deadLetter(deps: Deps, reason: string, source: string, bod
   const bytes = Buffer.from(body).subarray(0, maxDeadLetterBytes);
   const letter = { v: 1, reason, source, at: deps.nowMs(), body: bytes.toString('base64') };
   deps.log.warn({ reason, source }, 'input set aside as a dead letter');
+  deps.count('deadLetters');
   await deps.sqs.send(new SendMessageCommand({ QueueUrl: deps.queues.dead, MessageBody: JSON.stringify(letter) }));
 }

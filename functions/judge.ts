@@ -103,8 +103,9 @@ async function openFinding(
   const counted = within(window, 10, nowMicros);
   const evidence = signals.map((signal) => signal.evidence);
   const detail = `${rule.title}: ${evidence.join('; ')}`;
-  const tooOld = nowMicros < now * 1000 - tooOldToContainMicros;
-  const response = tooOld ? 'notify' : rule.response;
+  const caution = await reasonNotToContain(deps, rule, now, nowMicros);
+  const response = caution === undefined ? rule.response : 'notify';
+  const opening = caution === undefined ? detail : `${detail}; not contained: ${caution}`;
   const finding: Finding = {
     id: findingId(now, deps.newId()),
     account,
@@ -118,10 +119,9 @@ async function openFinding(
     evidence,
     logins: [...new Set([...logins, ...window.messages.flatMap(({ login }) => login ?? [])])].slice(0, 100),
     relays: [...new Set(window.messages.map((message) => message.relay))],
-    history: [{ at: now, actor: 'hub', what: 'opened', detail }],
+    history: [{ at: now, actor: 'hub', what: 'opened', detail: opening }],
   };
-  const contains = response === 'quarantine' || response === 'block';
-  const containment: Containment | undefined = contains
+  const containment: Containment | undefined = isContaining(response)
     ? {
         account,
         mode: response,
@@ -139,13 +139,33 @@ async function openFinding(
     version: 0,
     accountVersion: current.accountVersion,
     ...(containment !== undefined && { containment }),
-    outbox: contains ? containOrders(account, finding.id) : [],
+    outbox: containment !== undefined ? containOrders(account, finding.id) : [],
     audit: { at: now, actor: 'hub', what: 'opened', subject: finding.id, detail: `${account}: ${response}` },
     id: deps.newId(),
   });
   const fields = { account, finding: finding.id, rule: rule.id, response, messages: counted.length };
-  if (saved) deps.log.warn(fields, detail);
+  if (saved) {
+    deps.log.warn(fields, opening);
+    deps.count('findingsOpened');
+  }
   return saved;
+}
+
+/** Why a rule's containment is left to a person this time; undefined where nothing stands against it. */
+async function reasonNotToContain(deps: Deps, rule: Rule, now: number, nowMicros: number): Promise<string | undefined> {
+  if (!isContaining(rule.response)) return undefined;
+  if (nowMicros < now * 1000 - tooOldToContainMicros) return 'the mail is hours old';
+  const hourAgo = now - 3_600_000;
+  const recent = (await deps.findings.containments()).filter(({ since, actor }) => actor === 'hub' && since > hourAgo);
+  if (recent.length < deps.maxContainmentsPerHour) return undefined;
+  // Either very many accounts are stolen or a rule is wrong: both want a person.
+  deps.count('containmentsBraked');
+  deps.log.error({ rule: rule.id, limit: deps.maxContainmentsPerHour }, 'the containment brake is on');
+  return `${recent.length} accounts were contained within the hour, the limit is ${deps.maxContainmentsPerHour}`;
+}
+
+function isContaining(response: Rule['response']): response is 'quarantine' | 'block' {
+  return response === 'quarantine' || response === 'block';
 }
 
 /** New mail got past the containment: the same steps once more, and loudly. */

@@ -8,6 +8,14 @@ import type { Deps } from './deps.ts';
 export async function senderFault(deps: Deps, record: SQSRecord, relay: string): Promise<string | undefined> {
   const registered = await deps.relays.get(relay);
   if (registered === undefined) return `relay ${relay} is not enrolled`;
+  const { senderId } = registered;
+  if (senderId === undefined) {
+    return deps.namesSenders
+      ? `relay ${relay} is registered without a principal, though the queue tells them`
+      : undefined;
+  }
   const sender = record.attributes.SenderId;
-  return sender === registered.senderId ? undefined : `sent by ${sender}, which may not speak for relay ${relay}`;
+  // An IAM role sends as ROLE:SESSION, and whoever assumes it chooses the session's name.
+  const isBound = sender === senderId || sender.startsWith(`${senderId}:`);
+  return isBound ? undefined : `sent by ${sender}, which may not speak for relay ${relay}`;
 }

@@ -25,6 +25,8 @@ export const hubConfig = z.strictObject({
     .optional(),
   /** `{ mail.example.org: example.org }`. Fixed at the first start. */
   realmAliases: z.record(z.string(), z.string()).default({}),
+  /** Automatic containments in an hour; beyond it findings open still, but wait for a person. */
+  maxContainmentsPerHour: z.int().min(0).max(10_000).default(50),
   /** Folder of rules; default: the shipped ones. */
   rules: z.string().default(join(import.meta.dirname, '../rules')),
 });

@@ -14,10 +14,12 @@ import { schedule } from '../functions/schedule/handler.ts';
 import { lockState } from '../shared/config/state-lock.ts';
 import { loadRules } from '../shared/decide/rules.ts';
 import { FindingStore } from '../shared/store/findings.ts';
+import { openFixed } from '../shared/store/fixed.ts';
 import { Outbox } from '../shared/store/outbox.ts';
 import { PartStore } from '../shared/store/parts.ts';
 import { RelayStore } from '../shared/store/relays.ts';
 import { SweepStore } from '../shared/store/sweep.ts';
+import { byToken } from './api-token.ts';
 import type { HubConfig } from './config.ts';
 import { openHubDatabase } from './database.ts';
 import { startEndpoint } from './endpoint/server.ts';
@@ -27,7 +29,7 @@ import { SqliteItemTable } from './items.ts';
 import { AccessKeys, everyGrant } from './keys.ts';
 import { createHubQueues, queueNames } from './queue-names.ts';
 import { QueueStore } from './queues.ts';
-import { hubDirectory, openFixed, openSecrets } from './state.ts';
+import { hubDirectory, openSecrets } from './state.ts';
 
 export interface Hub {
   readonly sqsUrl: string;
@@ -83,7 +85,7 @@ async function assemble(
   const sqsUrl = await serve(config.listen, config.sqsPort, tls);
   // A certificate for relays names no loopback address: the functions get an endpoint of their own.
   const innerUrl = tls === undefined ? sqsUrl : await serve('127.0.0.1', 0, undefined);
-  const fixed = await openFixed(table, config);
+  const fixed = await openFixed(table, { realmAliases: config.realmAliases, realm: config.realm });
 
   // The functions' own key lives as long as this process.
   for (const old of accessKeys.keysOf('hub')) accessKeys.revokeAccessKey(old);
@@ -107,6 +109,11 @@ async function assemble(
     signer: secrets.signer,
     rules,
     log,
+    // Counts are in the log already, for whoever reads one machine's.
+    count: () => {},
+    announce: async (event) => log.warn(event, `finding ${event.finding} ${event.what}`),
+    maxContainmentsPerHour: config.maxContainmentsPerHour,
+    namesSenders: true,
     nowMs: Date.now,
     newId: () => randomBytes(4).toString('hex'),
     sleep: (ms) => sleep(ms, undefined, { signal: closing.signal }),
@@ -114,7 +121,7 @@ async function assemble(
 
   const hostName = config.hostName;
   const publicUrl = hostName === undefined ? sqsUrl : sqsUrl.replace(/\/\/.*:/, `//${hostName}:`);
-  const app = api(deps, hubEnrolment(queues, accessKeys, publicUrl, secrets.publicKeys), secrets.apiToken);
+  const app = api(deps, hubEnrolment(queues, accessKeys, publicUrl, secrets.publicKeys), byToken(secrets.apiToken));
   const server = await listen(app.fetch, config, tls);
   started.defer(() => new Promise<void>((resolve) => server.close(() => resolve())));
 

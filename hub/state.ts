@@ -1,12 +1,7 @@
-import { createHash, createHmac, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import * as z from 'zod';
-import type { AccountRule } from '../shared/account/account.ts';
-import type { KeyedHash } from '../shared/correlate/collect.ts';
-import type { ItemTable } from '../shared/store/item-table.ts';
 import { pemSigner, type Signer } from '../shared/wire/jws.ts';
-import type { HubConfig } from './config.ts';
 
 /**
  * What a hub keeps beside its database, made at the first start, all 0600: a backup takes `holdfast.sqlite`,
@@ -50,37 +45,4 @@ function secretFile(path: string, make: () => string): string {
     renameSync(`${path}.new`, path);
   }
   return readFileSync(path, 'utf8');
-}
-
-const fixed = z.object({
-  realm: z.string().optional(),
-  realmAliases: z.record(z.string(), z.string()),
-  hashKey: z.string(),
-});
-
-/** What keys and hashes are made from: fixed at the first start, since everything stored depends on it. */
-export async function openFixed(
-  table: ItemTable,
-  config: HubConfig,
-): Promise<{ readonly accountRule: AccountRule; readonly hash: KeyedHash }> {
-  const realmAliases = Object.fromEntries(
-    Object.entries(config.realmAliases).map(([from, to]) => [from.toLowerCase(), to.toLowerCase()]),
-  );
-  const realm = config.realm?.toLowerCase();
-  const wanted = { realmAliases, ...(realm !== undefined && { realm }) };
-  const first = { ...wanted, hashKey: randomBytes(32).toString('base64') };
-  await table.put({ pk: 'hub', sk: 'fixed', body: first }, 'absent');
-  const { hashKey, ...kept } = fixed.parse((await table.get('hub', 'fixed'))?.body);
-  if (canonical(kept) !== canonical(wanted)) {
-    throw new Error(
-      `hub.yaml: realm and realmAliases were fixed at the first start as ${canonical(kept)}; a change needs a new state folder`,
-    );
-  }
-  const key = Buffer.from(hashKey, 'base64');
-  const hash: KeyedHash = (text) => createHmac('sha256', key).update(text).digest('base64url').slice(0, 11);
-  return { accountRule: kept, hash };
-}
-
-function canonical(rule: AccountRule): string {
-  return JSON.stringify({ realm: rule.realm, realmAliases: Object.entries(rule.realmAliases).sort() });
 }

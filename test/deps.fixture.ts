@@ -24,7 +24,7 @@ export interface TestDeps {
   readonly queues: QueueStore;
   /** Moves the functions' clock; the queues and the table keep the machine's. */
   setNow(ms: number): void;
-  enrol(relay: string): Promise<void>;
+  enrol(relay: string, senderId?: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -59,6 +59,10 @@ export async function startDeps(): Promise<TestDeps> {
     accountRule: { realm: 'example.org', realmAliases: {} },
     hash: (text) => `h${text.length}`,
     log: silent,
+    count: () => {},
+    announce: async () => {},
+    maxContainmentsPerHour: 50,
+    namesSenders: true,
     nowMs: () => now,
     newId: () => randomBytes(4).toString('hex'),
     sleep: async () => {},
@@ -69,10 +73,10 @@ export async function startDeps(): Promise<TestDeps> {
     setNow: (ms) => {
       now = ms;
     },
-    enrol: async (relay) => {
+    enrol: async (relay, senderId = `relay:${relay}`) => {
       const name = commandQueueName(relay);
       queues.createQueue(name);
-      const registration = { senderId: `relay:${relay}`, commandQueueUrl: urlOf(name), enrolledAt: now, zone: 'UTC' };
+      const registration = { senderId, commandQueueUrl: urlOf(name), enrolledAt: now, zone: 'UTC' };
       await relays.enrol({ relay, ...registration });
     },
     close: async () => {

@@ -7,6 +7,7 @@ import { expireContainments } from '../functions/schedule/expire.ts';
 import { resendOutbox } from '../functions/schedule/outbox.ts';
 import { sweep } from '../functions/schedule/sweep.ts';
 import { commandQueueName, queueNames } from '../hub/queue-names.ts';
+import type { FindingEvent } from '../shared/store/outbox.ts';
 import { packLines } from '../shared/wire/lines.ts';
 import { startDeps, type TestDeps } from './deps.fixture.ts';
 import { submission } from './hub-fixture.ts';
@@ -118,6 +119,23 @@ test('I9: what one relay says in the name of another is set aside and acknowledg
   expect(await findings()).toEqual([]);
 });
 
+test('I9: a role may speak for its relay whatever its session is called, and no role whose id only begins alike', async () => {
+  await hub.enrol('mx1', 'AROAMX1');
+  for (const sender of ['AROAMX1', 'AROAMX1:any-session', 'AROAMX1X:any-session', 'AIDAMX1']) {
+    await ingest(hub.deps)(event('mx1', pack('mx1', mails('alice', 0, 1)), t0, sender));
+  }
+  expect(hub.queues.depth(queueNames.dead)).toMatchObject({ ready: 2 });
+});
+
+test('I9: a relay bound to no principal speaks only where the queue tells none', async () => {
+  await hub.deps.relays.enrol({ relay: 'mx1', commandQueueUrl: 'http://x/', enrolledAt: t0, zone: 'UTC' });
+  const said = event('mx1', pack('mx1', mails('alice', 0, 1)), t0, '127.0.0.1');
+  await ingest({ ...hub.deps, namesSenders: false })(said);
+  expect(hub.queues.depth(queueNames.dead)).toMatchObject({ ready: 0 });
+  await ingest(hub.deps)(said);
+  expect(hub.queues.depth(queueNames.dead)).toMatchObject({ ready: 1 });
+});
+
 test('I8: malformed messages are set aside with their reason, whatever they hold', async () => {
   const bodies = [
     '',
@@ -204,4 +222,34 @@ test('a heartbeat from a relay that lost its state brings it the desired state',
   await record(hub.deps)(event('mx1', { ...beat, desired: { generation: 0, digest: '' } }, t0 + 60_000));
   await dispatch(hub.deps)(event('mx1', ''));
   expect(hub.queues.depth(commandQueueName('mx1'))).toMatchObject({ ready: 3 });
+});
+
+test('the containment brake: beyond so many in an hour findings still open, loudly, and wait for a person', async () => {
+  await hub.enrol('mx1');
+  const counted: string[] = [];
+  const deps = { ...hub.deps, maxContainmentsPerHour: 2, count: (metric: string) => counted.push(metric) };
+  for (const [index, login] of ['anna', 'berta', 'carla'].entries()) {
+    await ingest(deps)(event('mx1', pack('mx1', mails(login, index * 100, 30))));
+  }
+  expect((await hub.deps.findings.containments()).map(({ account }) => account)).toEqual([
+    'anna@example.org',
+    'berta@example.org',
+  ]);
+  const held = (await findings()).find(({ account }) => account === 'carla@example.org');
+  expect(held?.history[0]?.detail).toMatch(/not contained: 2 accounts were contained within the hour, the limit is 2/);
+  expect(held?.response).toBe('notify');
+  expect(counted).toContain('containmentsBraked');
+});
+
+test('a finding is announced after its orders, again until the world took it, and then no more', async () => {
+  await hub.enrol('mx1');
+  await ingest(hub.deps)(event('mx1', pack('mx1', mails('thief', 0, 30))));
+  const deaf = { ...hub.deps, announce: () => Promise.reject(new Error('nobody listens')) };
+  await expect(dispatch(deaf)(event('mx1', ''))).rejects.toThrow('nobody listens');
+  expect(hub.queues.depth(commandQueueName('mx1'))).toMatchObject({ ready: 2 });
+  expect(await hub.deps.outbox.olderThan(t0 + 1000)).toBe(true);
+  const heard: FindingEvent[] = [];
+  const listening = { ...hub.deps, announce: async (each: FindingEvent) => void heard.push(each) };
+  for (let round = 0; round < 2; round++) await dispatch(listening)(event('mx1', ''));
+  expect(heard).toMatchObject([{ account: 'thief@example.org', what: 'opened', response: 'quarantine' }]);
 });

@@ -25,7 +25,7 @@ export async function startTestHub(realm = 'example.org'): Promise<{
   const config = hubConfig.parse({ sqsPort: 0, apiPort: 0, realm });
   let hub = await startHub({ config, stateDirectory, log: silent });
   const fixed = { ...config, sqsPort: Number(new URL(hub.sqsUrl).port), apiPort: Number(new URL(hub.apiUrl).port) };
-  const open = (): ApiClient => new ApiClient(hub.apiUrl, hub.apiToken, 'tester');
+  const open = (): ApiClient => ApiClient.withToken(hub.apiUrl, hub.apiToken, 'tester');
   return {
     hub,
     api: open(),
@@ -57,11 +57,11 @@ export class TestRelay {
 
   constructor(enrolled: Enrolled) {
     this.#enrolled = enrolled;
-    const { endpoint, region, accessKeyId, secretAccessKey } = enrolled.access;
+    const { endpoint, region, key } = enrolled.access;
     this.#sqs = new SQSClient({
       ...(endpoint !== undefined && { endpoint }),
       region,
-      credentials: { accessKeyId, secretAccessKey },
+      ...(key !== undefined && { credentials: key }),
     });
   }
 

@@ -77,6 +77,26 @@ test('I9: a relay cannot speak for another one', async () => {
   expect((await testHub.api.findings(1)).map(({ account }) => account)).toEqual(['bob@example.org']);
 });
 
+test('a key is rotated without a gap: both work until the rotation is finished, then the new one alone', async () => {
+  const { testHub, relay } = await hubWithRelay();
+  const enrolled = await testHub.api.enrol('mx2');
+  const old = new TestRelay(enrolled);
+  const key = await testHub.api.rotate('mx2');
+  const renewed = new TestRelay({ ...enrolled, access: { ...enrolled.access, key } });
+  closers.push(
+    async () => old.close(),
+    async () => renewed.close(),
+  );
+  await old.sendEvents(old.pack(burst('bob')));
+  await renewed.sendEvents(renewed.pack(burst('carla')));
+  await expect(testHub.api.rotate('mx2')).rejects.toThrow(/two keys already: finish the rotation first/);
+  await testHub.api.finishRotation('mx2');
+  await expect(old.sendEvents('x')).rejects.toThrow('There is no such access key here.');
+  await renewed.sendEvents(renewed.pack(burst('bob')));
+  await relay.sendEvents(relay.pack(burst('thief')));
+  await eventually(async () => ((await testHub.api.findings(1)).length === 3 ? true : undefined));
+});
+
 test('I8: a malformed message is set aside and the rest of its batch is processed', async () => {
   const { testHub, relay } = await hubWithRelay();
   await relay.sendEvents('{"v":1,"kind":"lines","relay":"mx1"}');

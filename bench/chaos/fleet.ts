@@ -48,7 +48,7 @@ export async function startChaosFleet(cast: Cast): Promise<ChaosFleet> {
     const hub = new Program('hub', ['up', '--config', places.config, '--state', places.state], 'hub is ready');
     closers.push(() => hub.kill());
     await hub.startAndWait();
-    const api = new ApiClient(`http://127.0.0.1:${apiPort}`, readApiToken(places.state), 'security-team');
+    const api = ApiClient.withToken(`http://127.0.0.1:${apiPort}`, readApiToken(places.state), 'security-team');
     const made = await Promise.allSettled(
       ['mx1', 'mx2'].map((name, index) => startRelay({ name, index, folder, cast, api, sqsPort, closers })),
     );

@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import type { Enrolled } from '../../functions/api/enrol.ts';
+import type { AccessKey, Enrolled } from '../../functions/api/enrol.ts';
 import type { FindingView, Overview, RelayView } from '../../functions/api/views.ts';
 import { loadHubConfig } from '../../hub/config.ts';
 import { readApiToken } from '../../hub/state.ts';
@@ -7,28 +7,35 @@ import type { Finding } from '../../shared/decide/finding.ts';
 import type { Term } from '../../shared/wire/selection.ts';
 import { Failure, messageOf, usage } from '../failure.ts';
 import type { Places } from '../places.ts';
+import { type Authorize, byAwsCredentials, byToken, isAws } from './authorize.ts';
 
 /** The hub's API as the CLI sees it. Everything a person does goes through it, never through the hub's file. */
 export class ApiClient {
   readonly #base: string;
-  readonly #token: string;
-  readonly #actor: string;
+  readonly #authorize: Authorize;
 
-  constructor(base: string, token: string, actor: string) {
+  constructor(base: string, authorize: Authorize) {
     this.#base = base.replace(/\/$/, '');
-    this.#token = token;
-    this.#actor = actor;
+    this.#authorize = authorize;
   }
 
-  /** By HOLDFAST_API and HOLDFAST_TOKEN, else the hub of this machine by its config and token file. */
+  static withToken(base: string, token: string, actor: string): ApiClient {
+    return new ApiClient(base, byToken(token, actor));
+  }
+
+  /**
+   * By HOLDFAST_API and HOLDFAST_TOKEN; an address of AWS's by the credentials that AWS's own tools would use; else the
+   * hub of this machine by its config and token file.
+   */
   static open(places: Places): ApiClient {
     const actor = userInfo().username;
     const { HOLDFAST_API: base, HOLDFAST_TOKEN: token } = process.env;
-    if (base !== undefined && token !== undefined) return new ApiClient(base, token, actor);
+    if (base !== undefined && isAws(base)) return new ApiClient(base, byAwsCredentials(base));
+    if (base !== undefined && token !== undefined) return ApiClient.withToken(base, token, actor);
     const { listen, apiPort, tls } = loadHubConfig(places.config);
     try {
       const host = listen.includes(':') ? `[${listen}]` : listen;
-      return new ApiClient(
+      return ApiClient.withToken(
         `${tls === undefined ? 'http' : 'https'}://${host}:${apiPort}`,
         readApiToken(places.state),
         actor,
@@ -48,8 +55,16 @@ export class ApiClient {
     return this.#call('GET', '/v1/relays');
   }
 
-  enrol(name: string): Promise<Enrolled> {
-    return this.#call('POST', '/v1/relays', { name });
+  enrol(name: string, role?: string): Promise<Enrolled> {
+    return this.#call('POST', '/v1/relays', { name, ...(role !== undefined && { role }) });
+  }
+
+  rotate(name: string): Promise<AccessKey> {
+    return this.#call('POST', `/v1/relays/${encodeURIComponent(name)}/keys`);
+  }
+
+  finishRotation(name: string): Promise<void> {
+    return this.#call('DELETE', `/v1/relays/${encodeURIComponent(name)}/keys`);
   }
 
   revoke(name: string): Promise<void> {
@@ -81,17 +96,11 @@ export class ApiClient {
   }
 
   async #send(method: string, path: string, body: object | undefined): Promise<Response> {
-    const headers = {
-      authorization: `Bearer ${this.#token}`,
-      'x-holdfast-actor': this.#actor,
-      'content-type': 'application/json',
-    };
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const request = { method, url: new URL(this.#base + path), body: text ?? '' };
+    const headers = await this.#authorize(request, { 'content-type': 'application/json' });
     try {
-      return await fetch(this.#base + path, {
-        method,
-        headers,
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-      });
+      return await fetch(request.url, { method, headers, ...(text !== undefined && { body: text }) });
     } catch (error) {
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : messageOf(error);
       throw new Failure(`no answer from the hub at ${this.#base} (${cause}); is \`holdfast up\` running?`);

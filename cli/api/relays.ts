@@ -10,9 +10,9 @@ import { ApiClient } from './client.ts';
 export async function enrolRelay(
   places: Places,
   name: string,
-  { into, json }: { into?: string; json?: true },
+  { into, json, role }: { into?: string; json?: true; role?: string },
 ): Promise<void> {
-  const enrolled = await ApiClient.open(places).enrol(name);
+  const enrolled = await ApiClient.open(places).enrol(name, role);
   const files = relayFiles(enrolled);
   if (json) return console.log(JSON.stringify({ ...enrolled, files }));
   if (into === undefined) {
@@ -34,6 +34,23 @@ export async function listRelays(places: Places, json: boolean): Promise<void> {
     heardAt === undefined ? 'never' : when(heardAt),
   ]);
   console.log(table(['RELAY', 'ENROLLED', 'LAST HEARD'], rows));
+}
+
+/** `holdfast relay rotate NAME` */
+export async function rotateRelay(
+  places: Places,
+  name: string,
+  { finish, json }: { finish?: true; json?: true },
+): Promise<void> {
+  const client = ApiClient.open(places);
+  if (finish) {
+    await client.finishRotation(name);
+    return console.log(json ? JSON.stringify({ rotated: name }) : `${name}: the old key is no good any more`);
+  }
+  const key = await client.rotate(name);
+  if (json) return console.log(JSON.stringify(key));
+  console.log(`# for agent.yaml of ${name}; once it runs with them: holdfast relay rotate ${name} --finish`);
+  console.log(stringify(key).trimEnd());
 }
 
 /** `holdfast relay revoke NAME` */
@@ -61,13 +78,12 @@ export function relayFiles(
   const instances = places.instances ?? [{ name: 'postfix', configDirectory: '/etc/postfix' }];
   const socket = places.socket ?? '/run/holdfast/exec.sock';
   const user = places.user ?? 'holdfast';
-  const { endpoint, region, accessKeyId, secretAccessKey, queues } = access;
+  const { endpoint, region, key, queues } = access;
   const agent = {
     relay,
     ...(endpoint !== undefined && { endpoint }),
     region,
-    accessKeyId,
-    secretAccessKey,
+    ...key,
     queues,
     maillogs: places.maillogs ?? ['/var/log/mail.log'],
     instances,

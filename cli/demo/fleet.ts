@@ -79,7 +79,7 @@ export async function startFleet(maker: RelayMaker, names: readonly string[], ca
     const config = hubConfig.parse({ sqsPort: 0, apiPort: 0, realm: cast.realm });
     const hub = await startHub({ config, stateDirectory: join(folder, 'central'), log });
     closers.push(() => hub.close());
-    const api = new ApiClient(hub.apiUrl, hub.apiToken, 'security-team');
+    const api = ApiClient.withToken(hub.apiUrl, hub.apiToken, 'security-team');
     const started = await Promise.allSettled(
       names.map(async (name): Promise<FleetRelay> => {
         const places: Places = { config: join(folder, name, 'etc'), state: join(folder, name, 'state') };

@@ -21,7 +21,7 @@ export async function up(places: Places, withAgent: boolean): Promise<void> {
   const programs: RunningProgram[] = [];
   try {
     if (withAgent) {
-      await enrolHere(places, new ApiClient(hub.apiUrl, hub.apiToken, 'up --agent'));
+      await enrolHere(places, ApiClient.withToken(hub.apiUrl, hub.apiToken, 'up --agent'));
       const place = ['--config', places.config, '--state', places.state];
       const echo = (text: string): void => void process.stdout.write(text);
       programs.push(await startProgram(['exec', ...place], 'exec is ready', echo));

@@ -16,6 +16,10 @@ export const dispatch =
       for (const entry of claimed.entries) await send(deps, entry);
       await deps.outbox.done(claimed);
     }
+    for (const { sk, event } of await deps.outbox.announcements()) {
+      await deps.announce(event);
+      await deps.outbox.announced(sk);
+    }
     return { batchItemFailures: [] };
   };
 

@@ -1,5 +1,6 @@
 import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import type { LineCounts } from '../../shared/correlate/facts.ts';
 import { type Deps, deadLetter } from '../deps.ts';
 import { senderFault } from '../sender.ts';
 import { decode } from './decode.ts';
@@ -31,9 +32,21 @@ async function ingestRecord(deps: Deps, record: SQSRecord): Promise<void> {
   const sentAt = Number(record.attributes.SentTimestamp);
   const { part, malformed } = await partOf(deps, decoded, sentAt);
   await deps.parts.put(part, sentAt, decoded.bodyHash);
+  countLines(deps, part.counts);
   if (malformed.length > 0) {
     const reasons = malformed.map(({ reason, line }) => `${reason}: ${line}`).join('\n');
     await deadLetter(deps, `${malformed.length} malformed lines of relay ${part.relay}`, 'events', reasons);
   }
   await detectIn(deps, part, sentAt);
+}
+
+/** Work done, as the platform saw it: a batch that comes again is counted again, only its facts are not (I2). */
+function countLines(deps: Deps, { parsed, malformed, ignored, tooLate }: LineCounts): void {
+  deps.count('linesParsed', parsed);
+  deps.count(
+    'linesIgnored',
+    Object.values(ignored).reduce((sum, count) => sum + count, 0),
+  );
+  if (malformed > 0) deps.count('linesMalformed', malformed);
+  if (tooLate > 0) deps.count('linesTooLate', tooLate);
 }

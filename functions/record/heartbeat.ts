@@ -19,6 +19,7 @@ export async function recordHeartbeat(deps: Deps, heartbeat: HeartbeatMessage, s
   if (known !== undefined && known.heardAt > sentAt) return;
   const clockOffsetMs = heartbeat.at - sentAt;
   if (Math.abs(clockOffsetMs) > maxClockOffsetMs) {
+    deps.count('relaysClockOff');
     deps.log.error({ relay: heartbeat.relay, clockOffsetMs }, 'the clock of a relay is more than a minute off');
   }
   await deps.relays.saveStatus(heartbeat.relay, { heardAt: sentAt, clockOffsetMs, heartbeat });

@@ -17,6 +17,7 @@ export async function recordResult(deps: Deps, result: ResultMessage): Promise<v
     if (!isTold) await deps.relays.saveCommand(record);
   }
   if (result.state === 'refused' || result.state === 'failed') {
+    deps.count('ordersRefused');
     deps.log.error(
       { relay: result.relay, order: result.id, reason: result.reason },
       `a relay ${result.state} an order`,

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { type Containment, containment, type Finding, finding } from '../decide/finding.ts';
 import type { Item, ItemTable, Json, Write } from './item-table.ts';
 import { dayOf, keys, sorts, time } from './keys.ts';
-import { type OutboxEntry, outboxWrite } from './outbox.ts';
+import { announcementWrite, type FindingEvent, type OutboxEntry, outboxWrite } from './outbox.ts';
 import { type CommandRecord, commandItem, queryAll, read } from './relays.ts';
 
 const accountState = z.object({
@@ -114,6 +114,7 @@ export class FindingStore {
     }
     if (change.command !== undefined) writes.push({ put: commandItem(change.command) });
     if (change.outbox.length > 0) writes.push(outboxWrite(change.outbox, value.account, audit.at, change.id));
+    if (told.has(audit.what)) writes.push(announcementWrite(eventOf(value, audit), change.id));
     return this.#table.transact(writes);
   }
 
@@ -135,6 +136,14 @@ export function findingId(nowMs: number, id: string): string {
 function findingItem(value: Finding, version: number): Item {
   const expiresAtSeconds = Math.ceil(value.openedAt / 1000) + retentionSeconds;
   return { pk: keys.finding(value.id.slice(0, 10)), sk: value.id, body: value as Json, version, expiresAtSeconds };
+}
+
+/** What a person wants to hear of; the rest stands in the history. */
+const told: ReadonlySet<string> = new Set(['opened', 'escaped', 'approved', 'undone', 'ended']);
+
+function eventOf(value: Finding, { what, detail, actor, at }: AuditEntry): FindingEvent {
+  const { id, account, severity, rule, response, state } = value;
+  return { finding: id, account, severity, rule, response, state, what, detail, actor, at };
 }
 
 const auditEntry = z.object({

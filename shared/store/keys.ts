@@ -13,6 +13,7 @@ export const keys = {
   relays: 'relay',
   relay: (relay: string) => `relay#${relay}`,
   outbox: (shard: number) => `outbox#${shard}`,
+  announcements: 'outbox#announcements',
   audit: (day: string) => `audit#${day}`,
   sweep: 'sweep',
 } as const;

@@ -25,6 +25,23 @@ export const outboxEntry = z.discriminatedUnion('kind', [
 ]);
 export type OutboxEntry = z.infer<typeof outboxEntry>;
 
+/** What the world is told of a finding. */
+export const findingEvent = z.object({
+  finding: z.string(),
+  account: z.string(),
+  severity: z.string(),
+  rule: z.string(),
+  response: z.string(),
+  state: z.string(),
+  /** What happened: opened, escaped, approved, undone, ended. */
+  what: z.string(),
+  detail: z.string(),
+  actor: z.string(),
+  /** ms since the epoch, hub time. */
+  at: z.int(),
+});
+export type FindingEvent = z.infer<typeof findingEvent>;
+
 /** Shards keep a storm of findings off one partition. Entries of one account share a shard, so they stay in order. */
 export const outboxShards = 4;
 
@@ -37,6 +54,12 @@ export interface Claimed {
 const leaseMs = 30_000;
 
 const body = z.object({ entries: z.array(outboxEntry), claimedUntil: z.int() });
+
+/** The write that queues an announcement. In a partition of its own: a world that does not listen delays no order. */
+export function announcementWrite(event: FindingEvent, id: string): Write {
+  const put = { pk: keys.announcements, sk: `${time(event.at)}#${id}`, body: event, version: 1 };
+  return { put, condition: 'absent' };
+}
 
 /** The write that queues entries, in order, as one item. `id` makes a repeated write harmless. */
 export function outboxWrite(entries: readonly OutboxEntry[], account: string, nowMs: number, id: string): Write {
@@ -91,14 +114,24 @@ export class Outbox {
     }
   }
 
+  /** Announcements, oldest first. One is told again until {@link announced}. */
+  async announcements(): Promise<{ readonly sk: string; readonly event: FindingEvent }[]> {
+    const items = await queryAll(this.#table, keys.announcements, '', '~');
+    return items.map(({ sk, body }) => ({ sk, event: findingEvent.parse(body) }));
+  }
+
+  async announced(sk: string): Promise<void> {
+    await this.#table.delete(keys.announcements, sk);
+  }
+
   async done(claimed: Claimed): Promise<void> {
     await this.#table.delete(claimed.item.pk, claimed.item.sk);
   }
 
   /** True if something has been waiting since before `ms`. */
   async olderThan(ms: number): Promise<boolean> {
-    for (let shard = 0; shard < outboxShards; shard++) {
-      const page = await this.#table.query(keys.outbox(shard), { to: time(ms), limit: 1 });
+    for (const pk of [...Array.from({ length: outboxShards }, (_, shard) => keys.outbox(shard)), keys.announcements]) {
+      const page = await this.#table.query(pk, { to: time(ms), limit: 1 });
       if (page.items.length > 0) return true;
     }
     return false;

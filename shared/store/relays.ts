@@ -13,8 +13,11 @@ import { keys, sorts } from './keys.ts';
 /** What enrolment fixed about a relay. */
 export const registration = z.object({
   relay: z.string(),
-  /** SQS SenderId of its messages: the hub binds what it says to it (I9). */
-  senderId: z.string(),
+  /**
+   * SQS SenderId of its messages (of a role: without the session), which the hub binds it to (I9). Absent where the
+   * endpoint tells no principals.
+   */
+  senderId: z.string().optional(),
   commandQueueUrl: z.string(),
   enrolledAt: z.int(),
   /** Zone of log lines that carry none. */
@@ -76,7 +79,7 @@ export class RelayStore {
 
   /** False if the relay is enrolled already. */
   enrol(relay: Registration): Promise<boolean> {
-    return this.#table.put({ pk: keys.relays, sk: relay.relay, body: relay }, 'absent');
+    return this.#table.put({ pk: keys.relays, sk: relay.relay, body: relay as Json }, 'absent');
   }
 
   revoke(relay: string): Promise<boolean> {
