@@ -6,14 +6,16 @@ import { judge, type Rule } from '../shared/decide/rules.ts';
 import { recipientsOf, type Signal, type Window, windowMicros, within } from '../shared/detect/window.ts';
 import { type AccountFinding, findingId } from '../shared/store/findings.ts';
 import { type Deps, nudge } from './deps.ts';
+import { clockOffsets } from './relay-clock.ts';
 
 export interface Suspect {
   readonly account: string;
   readonly logins: readonly string[];
-  /** Whose parts to read. */
-  readonly relays: readonly string[];
-  /** Log times (µs) at which to look: when the account's messages of this batch were accepted. */
-  readonly times: readonly number[];
+  /**
+   * Relays whose parts to read, each with the log times (µs, its own clock) at which to look: when the account's
+   * messages of this batch were accepted there.
+   */
+  readonly seen: ReadonlyMap<string, readonly number[]>;
   /** Hub time (ms) of the batch; parts sent around it are read. */
   readonly sentAt: number;
   readonly containment: Containment | undefined;
@@ -36,8 +38,10 @@ export async function judgeAccount(deps: Deps, suspect: Suspect): Promise<void> 
     open.response !== 'notify'
   )
     return;
-  const window = await windowOf(deps, suspect, current.endedAt);
-  for (const nowMicros of checkpoints(suspect.times)) {
+  const offsets = await clockOffsets(deps, suspect.seen.keys());
+  const window = await windowOf(deps, suspect, current.endedAt, offsets);
+  const times = [...suspect.seen].flatMap(([relay, seen]) => seen.map((at) => at - (offsets.get(relay) ?? 0)));
+  for (const nowMicros of checkpoints(times)) {
     const verdict = judge(window, deps.rules, nowMicros);
     if (verdict === undefined) continue;
     const escaped = verdict.signals.some((signal) => signal.detection === 'afterContainment');
@@ -67,28 +71,46 @@ function checkpoints(times: readonly number[]): number[] {
   return [...ends].sort((a, b) => a - b);
 }
 
-async function windowOf(deps: Deps, suspect: Suspect, endedAt: number | undefined): Promise<Window> {
+/** The account's messages on the hub's clock. */
+async function windowOf(
+  deps: Deps,
+  suspect: Suspect,
+  endedAt: number | undefined,
+  offsets: ReadonlyMap<string, number>,
+): Promise<Window> {
   const from = suspect.sentAt - windowMicros / 1000 - slackMs;
   const parts = [];
-  for (const relay of suspect.relays) {
+  for (const relay of suspect.seen.keys()) {
     for await (const part of deps.parts.newestFirst(relay, from, suspect.sentAt + slackMs)) parts.push(part);
   }
   const messages = messagesOf(parts)
     .filter((message) => isOf(deps, suspect.account, message))
+    .map((message) => ({
+      ...message,
+      acceptedAtMicros: message.acceptedAtMicros - (offsets.get(message.relay) ?? 0),
+    }))
     .filter((message) => endedAt === undefined || message.acceptedAtMicros > endedAt * 1000)
     .sort((a, b) => a.acceptedAtMicros - b.acceptedAtMicros);
-  return { account: suspect.account, messages, containedSinceMicros: await containedSince(deps, suspect) };
+  return { account: suspect.account, messages, containedSinceMicros: await containedSince(deps, suspect, offsets) };
 }
 
 function isOf(deps: Deps, account: string, message: Message): boolean {
   return message.login !== undefined && canonicalAccount(message.login, deps.accountRule) === account;
 }
 
-async function containedSince(deps: Deps, suspect: Suspect): Promise<Map<string, number>> {
+async function containedSince(
+  deps: Deps,
+  suspect: Suspect,
+  offsets: ReadonlyMap<string, number>,
+): Promise<Map<string, number>> {
   const findingId = suspect.containment?.findingId;
   if (findingId === undefined) return new Map();
   const states = (await deps.relays.accountOnRelays(suspect.account)).filter((state) => state.findingId === findingId);
-  return new Map(states.flatMap(({ relay, since }) => (since === undefined ? [] : [[relay, since * 1000]])));
+  return new Map(
+    states.flatMap(({ relay, since }) =>
+      since === undefined ? [] : [[relay, since * 1000 - (offsets.get(relay) ?? 0)]],
+    ),
+  );
 }
 
 async function openFinding(

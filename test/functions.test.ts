@@ -1,10 +1,12 @@
 import type { SQSEvent } from 'aws-lambda';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { undo } from '../functions/api/acts.ts';
 import { dispatch } from '../functions/dispatch/handler.ts';
 import { ingest } from '../functions/ingest/handler.ts';
 import { record } from '../functions/record/handler.ts';
 import { expireContainments } from '../functions/schedule/expire.ts';
 import { resendOutbox } from '../functions/schedule/outbox.ts';
+import { silentRelays } from '../functions/schedule/silent.ts';
 import { sweep } from '../functions/schedule/sweep.ts';
 import { commandQueueName, queueNames } from '../hub/queue-names.ts';
 import type { FindingEvent } from '../shared/store/outbox.ts';
@@ -252,4 +254,38 @@ test('a finding is announced after its orders, again until the world took it, an
   const listening = { ...hub.deps, announce: async (each: FindingEvent) => void heard.push(each) };
   for (let round = 0; round < 2; round++) await dispatch(listening)(event('mx1', ''));
   expect(heard).toMatchObject([{ account: 'thief@example.org', what: 'opened', response: 'quarantine' }]);
+});
+
+test('a relay whose clock is ten minutes off, either way: its mail is counted with that of the others, and contained', async () => {
+  const minutes = 60_000;
+  const counted: string[] = [];
+  const deps = { ...hub.deps, count: (metric: string, by = 1) => counted.push(...(by > 0 ? [metric] : [])) };
+  const offsets = { mx0: 0, mx1: 10 * minutes, mx2: -10 * minutes };
+  for (const [index, [name, offset]] of Object.entries(offsets).entries()) {
+    await hub.enrol(name);
+    const beat = { v: 1, kind: 'heartbeat', relay: name, at: t0 + offset, zone: 'UTC', instances: [], counts: {} };
+    await record(deps)(event(name, { ...beat, desired: { generation: 0, digest: '' } }, t0));
+    // Eight each: no relay alone shows enough of them.
+    await ingest(deps)(event(name, pack(name, mails('thief', index * 10, 8, t0 + offset - 20_000))));
+  }
+  expect(counted.filter((metric) => metric === 'relaysClockOff')).toHaveLength(2);
+  expect(await findings()).toEqual([]);
+  hub.setNow(t0 + 3000);
+  await sweep(deps, await silentRelays(deps));
+  expect(await findings()).toMatchObject([{ account: 'thief@example.org', messagesBeforeOpen: 24 }]);
+  expect(await hub.deps.findings.containments()).toHaveLength(1);
+});
+
+test('a wrong clock contains nobody: mail that came before an undo stays before it', async () => {
+  await hub.enrol('mx1');
+  const ahead = 10 * 60_000;
+  const beat = { v: 1, kind: 'heartbeat', relay: 'mx1', at: t0 + ahead, zone: 'UTC', instances: [], counts: {} };
+  await record(hub.deps)(event('mx1', { ...beat, desired: { generation: 0, digest: '' } }, t0));
+  await ingest(hub.deps)(event('mx1', pack('mx1', mails('owner', 0, 30, t0 + ahead - 60_000))));
+  const [finding] = await findings();
+  hub.setNow(t0 + 5000);
+  await undo(hub.deps, finding?.id ?? '', 'anna');
+  // Its lines say they are of ten minutes hence; they come again after the undo, with one more of the time before it.
+  await ingest(hub.deps)(event('mx1', pack('mx1', mails('owner', 0, 31, t0 + ahead - 60_000)), t0 + 6000));
+  expect(await findings()).toHaveLength(1);
 });

@@ -27,6 +27,12 @@ export async function detectIn(deps: Deps, part: Part, sentAt: number): Promise<
     if (containment === undefined && times.length < suspectSubmissions) continue;
     if (containment !== undefined && unknownLogins(containment, logins).length > 0)
       await learnLogins(deps, account, logins);
-    await judgeAccount(deps, { account, logins: [...logins], relays: [part.relay], times, sentAt, containment });
+    await judgeAccount(deps, {
+      account,
+      logins: [...logins],
+      seen: new Map([[part.relay, times]]),
+      sentAt,
+      containment,
+    });
   }
 }

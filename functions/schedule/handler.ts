@@ -9,10 +9,10 @@ const sweepsPerMinute = 6;
 /** Runs each minute (a minute is the platform's shortest period) and sweeps the fleet every ten seconds. */
 export const schedule = (deps: Deps) => async (): Promise<void> => {
   await expireContainments(deps);
-  await silentRelays(deps);
+  const offsets = await silentRelays(deps);
   for (let round = 0; round < sweepsPerMinute; round++) {
     if (round > 0) await deps.sleep(60_000 / sweepsPerMinute);
     await resendOutbox(deps);
-    await sweep(deps);
+    await sweep(deps, offsets);
   }
 };

@@ -13,21 +13,23 @@ const suspectMessages = 15;
 
 interface Seen extends SweepCounts {
   readonly logins: Set<string>;
-  newestMicros: number;
+  /** Relay → log time of its newest message, by its own clock. */
+  readonly newestMicros: Map<string, number>;
 }
 
 /**
  * Second step of detection: merges what arrived on all relays since the last sweep, so that an account spread thinly
  * over many is one account. What crosses is recounted exactly from parts, and only the recount opens a finding.
+ * @param offsets how far each relay's clock is ahead, in µs: minutes are the hub's
  */
-export async function sweep(deps: Deps): Promise<void> {
+export async function sweep(deps: Deps, offsets: ReadonlyMap<string, number> = new Map()): Promise<void> {
   const now = deps.nowMs();
   const cursors = await deps.sweeps.cursors();
   const relays = (await deps.relays.list()).map(({ relay }) => relay);
   const seen = new Map<string, Seen>();
   for (const relay of relays) {
     const from = Math.max(cursors[relay] ?? 0, now - windowMicros / 1000);
-    for (const part of await deps.parts.since(relay, from, now)) collect(deps, part, seen);
+    for (const part of await deps.parts.since(relay, from, now)) collect(deps, part, offsets.get(relay) ?? 0, seen);
     cursors[relay] = now - lateMs;
   }
   const contained = new Set((await deps.findings.containments()).map(({ account }) => account));
@@ -43,8 +45,12 @@ export async function sweep(deps: Deps): Promise<void> {
       await judgeAccount(deps, {
         account,
         logins: [...fresh.logins],
-        relays: [...known.relays],
-        times: [fresh.newestMicros],
+        seen: new Map(
+          [...known.relays].map((relay) => {
+            const newest = fresh.newestMicros.get(relay);
+            return [relay, newest === undefined ? [] : [newest]];
+          }),
+        ),
         sentAt: now,
         containment: undefined,
       });
@@ -54,18 +60,23 @@ export async function sweep(deps: Deps): Promise<void> {
   await deps.sweeps.saveCursors(cursors);
 }
 
-function collect(deps: Deps, part: Part, seen: Map<string, Seen>): void {
+function collect(deps: Deps, part: Part, offsetMicros: number, seen: Map<string, Seen>): void {
   for (const { facts } of part.traces) {
     for (const fact of facts) {
       if ((fact.kind !== 'accepted' && fact.kind !== 'proxied') || fact.login === undefined) continue;
       const account = canonicalAccount(fact.login, deps.accountRule);
       if (account === undefined) continue;
-      const known = seen.get(account) ?? { logins: new Set(), relays: new Set(), minutes: new Map(), newestMicros: 0 };
-      const minute = Math.floor(fact.atMicros / minuteMicros);
+      const known = seen.get(account) ?? {
+        logins: new Set(),
+        relays: new Set(),
+        minutes: new Map(),
+        newestMicros: new Map(),
+      };
+      const minute = Math.floor((fact.atMicros - offsetMicros) / minuteMicros);
       known.logins.add(fact.login);
       known.relays.add(part.relay);
       known.minutes.set(minute, (known.minutes.get(minute) ?? 0) + 1);
-      known.newestMicros = Math.max(known.newestMicros, fact.atMicros);
+      known.newestMicros.set(part.relay, Math.max(known.newestMicros.get(part.relay) ?? 0, fact.atMicros));
       seen.set(account, known);
     }
   }
