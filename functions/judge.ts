@@ -26,8 +26,11 @@ const tooOldToContainMicros = 4 * 3600 * 1_000_000;
 /** Queues and clocks: how much wider than the window the parts are read. */
 const slackMs = 2 * 60_000;
 
-/** Recounts an account exactly from parts, asks the rules, and saves what follows. */
-export async function judgeAccount(deps: Deps, suspect: Suspect): Promise<void> {
+/**
+ * Recounts an account exactly from parts, asks the rules, and saves what follows.
+ * @returns true where something changed
+ */
+export async function judgeAccount(deps: Deps, suspect: Suspect): Promise<boolean> {
   const current = await deps.findings.ofAccount(suspect.account);
   // A finding in force is joined only by what got past its containment: a storm costs one read a batch (I10).
   const open = current.open?.value;
@@ -37,7 +40,7 @@ export async function judgeAccount(deps: Deps, suspect: Suspect): Promise<void> 
     open.response !== 'observe' &&
     open.response !== 'notify'
   )
-    return;
+    return false;
   const offsets = await clockOffsets(deps, suspect.seen.keys());
   const window = await windowOf(deps, suspect, current.endedAt, offsets);
   const times = [...suspect.seen].flatMap(([relay, seen]) => seen.map((at) => at - (offsets.get(relay) ?? 0)));
@@ -45,7 +48,7 @@ export async function judgeAccount(deps: Deps, suspect: Suspect): Promise<void> 
     const verdict = judge(window, deps.rules, nowMicros);
     if (verdict === undefined) continue;
     const escaped = verdict.signals.some((signal) => signal.detection === 'afterContainment');
-    if (current.open !== undefined && !escaped) return;
+    if (current.open !== undefined && !escaped) return false;
     const saved =
       current.open === undefined
         ? await openFinding(deps, suspect, current, window, verdict, nowMicros)
@@ -59,8 +62,9 @@ export async function judgeAccount(deps: Deps, suspect: Suspect): Promise<void> 
           );
     // Somebody else was quicker: the finding is there, which is all that matters.
     if (saved) await nudge(deps);
-    return;
+    return saved;
   }
+  return false;
 }
 
 /** The end of each minute in which something was accepted, so that a late batch is judged as it happened. */

@@ -98,6 +98,14 @@ test('I2: packs in any order and repeated give the same finding', async () => {
   expect(await findings()).toHaveLength(1);
 });
 
+test('a spelling that comes in the batch of its own finding is learned with it', async () => {
+  await hub.enrol('mx1');
+  const first = event('mx1', pack('mx1', mails('thief', 0, 30)));
+  const second = event('mx1', pack('mx1', mails('THIEF', 50, 1)));
+  await ingest(hub.deps)({ Records: [...first.Records, ...second.Records] });
+  expect((await hub.deps.findings.containments())[0]?.logins).toEqual(['thief', 'THIEF']);
+});
+
 test('input older than four hours opens a finding and contains nothing', async () => {
   await hub.enrol('mx1');
   await ingest(hub.deps)(event('mx1', pack('mx1', mails('thief', 0, 30, t0 - 5 * 3_600_000))));

@@ -13,7 +13,7 @@ export async function partOf(
   { message, lines }: Decoded,
   sentAt: number,
 ): Promise<{ part: Part; malformed: { reason: string; line: string }[] }> {
-  const zone = message.zone ?? (await deps.relays.get(message.relay))?.zone ?? 'UTC';
+  const zone = message.zone ?? (await deps.relays.recent(message.relay, deps.nowMs()))?.zone ?? 'UTC';
   const context = { zone, nearMicros: sentAt * 1000 };
   const collector = new PartCollector(message.relay, deps.hash, (sentAt - retentionMs) * 1000);
   const malformed: { reason: string; line: string }[] = [];

@@ -71,9 +71,12 @@ export type CommandRecord = z.infer<typeof commandRecord>;
 
 const commandRetentionSeconds = 90 * 24 * 3600;
 
+const recentMs = 30_000;
+
 /** Relays: registration, last heartbeat, desired state issued, command numbers, commands. One conditional write each. */
 export class RelayStore {
   readonly #table: ItemTable;
+  readonly #recent = new Map<string, { readonly registration: Registration; readonly readAtMs: number }>();
 
   constructor(table: ItemTable) {
     this.#table = table;
@@ -90,6 +93,19 @@ export class RelayStore {
 
   async get(relay: string): Promise<Registration | undefined> {
     return read(registration, await this.#table.get(keys.relays, relay));
+  }
+
+  /**
+   * A registration as it was at most {@link recentMs} ago: every pack asks for one. Who is revoked meanwhile has no
+   * credentials any more; one that is not there is looked for each time.
+   */
+  async recent(relay: string, nowMs: number): Promise<Registration | undefined> {
+    const known = this.#recent.get(relay);
+    if (known !== undefined && Math.abs(nowMs - known.readAtMs) < recentMs) return known.registration;
+    const found = await this.get(relay);
+    if (found === undefined) this.#recent.delete(relay);
+    else this.#recent.set(relay, { registration: found, readAtMs: nowMs });
+    return found;
   }
 
   async list(): Promise<Registration[]> {
