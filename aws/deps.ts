@@ -9,7 +9,6 @@ import type { ItemTable } from '../shared/store/item-table.ts';
 import { Outbox } from '../shared/store/outbox.ts';
 import { PartStore } from '../shared/store/parts.ts';
 import { RelayStore } from '../shared/store/relays.ts';
-import { SweepStore } from '../shared/store/sweep.ts';
 import type { Signer } from '../shared/wire/jws.ts';
 import type { Settings } from './settings.ts';
 
@@ -31,7 +30,6 @@ export async function awsDeps(settings: Settings, { table, ...given }: Surroundi
     findings: new FindingStore(table),
     relays: new RelayStore(table),
     outbox: new Outbox(table),
-    sweeps: new SweepStore(table),
     queues: { dispatch: settings.HOLDFAST_DISPATCH_QUEUE, dead: settings.HOLDFAST_DEAD_QUEUE },
     rules: loadRules(settings.HOLDFAST_RULES),
     maxContainmentsPerHour: settings.HOLDFAST_MAX_CONTAINMENTS_PER_HOUR,

@@ -6,7 +6,6 @@ import type { FindingStore } from '../shared/store/findings.ts';
 import type { FindingEvent, Outbox } from '../shared/store/outbox.ts';
 import type { PartStore } from '../shared/store/parts.ts';
 import type { RelayStore } from '../shared/store/relays.ts';
-import type { SweepStore } from '../shared/store/sweep.ts';
 import type { Signer } from '../shared/wire/jws.ts';
 
 /** A structured logger; pino and Powertools' Logger both fit behind it. */
@@ -36,7 +35,6 @@ export interface Deps {
   readonly findings: FindingStore;
   readonly relays: RelayStore;
   readonly outbox: Outbox;
-  readonly sweeps: SweepStore;
   readonly sqs: SQSClient;
   readonly queues: { readonly dispatch: string; readonly dead: string };
   readonly signer: Signer;

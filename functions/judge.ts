@@ -1,4 +1,5 @@
 import { canonicalAccount } from '../shared/account/account.ts';
+import type { Part } from '../shared/correlate/facts.ts';
 import { messagesOf } from '../shared/correlate/lives.ts';
 import type { Message } from '../shared/correlate/message.ts';
 import { advance, type Containment, type Finding } from '../shared/decide/finding.ts';
@@ -25,6 +26,8 @@ export interface Suspect {
 const tooOldToContainMicros = 4 * 3600 * 1_000_000;
 /** Queues and clocks: how much wider than the window the parts are read. */
 const slackMs = 2 * 60_000;
+/** For what got past a containment nothing is counted: its lines need to be seen together, no more (I10). */
+const escapeMs = 60_000;
 
 /**
  * Recounts an account exactly from parts, asks the rules, and saves what follows.
@@ -32,15 +35,8 @@ const slackMs = 2 * 60_000;
  */
 export async function judgeAccount(deps: Deps, suspect: Suspect): Promise<boolean> {
   const current = await deps.findings.ofAccount(suspect.account);
-  // A finding in force is joined only by what got past its containment: a storm costs one read a batch (I10).
-  const open = current.open?.value;
-  if (
-    open !== undefined &&
-    suspect.containment === undefined &&
-    open.response !== 'observe' &&
-    open.response !== 'notify'
-  )
-    return false;
+  // A finding in force is joined only by what got past its containment.
+  if (current.open !== undefined && suspect.containment === undefined) return false;
   const offsets = await clockOffsets(deps, suspect.seen.keys());
   const window = await windowOf(deps, suspect, current.endedAt, offsets);
   const times = [...suspect.seen].flatMap(([relay, seen]) => seen.map((at) => at - (offsets.get(relay) ?? 0)));
@@ -82,10 +78,12 @@ async function windowOf(
   endedAt: number | undefined,
   offsets: ReadonlyMap<string, number>,
 ): Promise<Window> {
-  const from = suspect.sentAt - windowMicros / 1000 - slackMs;
-  const parts = [];
+  const { sentAt } = suspect;
+  const spanMs = suspect.containment === undefined ? windowMicros / 1000 : escapeMs;
+  const to = Math.min(Math.max(sentAt, deps.nowMs()), sentAt + slackMs);
+  const parts: Part[] = [];
   for (const relay of suspect.seen.keys()) {
-    for await (const part of deps.parts.newestFirst(relay, from, suspect.sentAt + slackMs)) parts.push(part);
+    for (const { part } of await deps.parts.between(relay, sentAt - spanMs - slackMs, to)) parts.push(part);
   }
   const messages = messagesOf(parts)
     .filter((message) => isOf(deps, suspect.account, message))

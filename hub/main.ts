@@ -19,7 +19,6 @@ import { openFixed } from '../shared/store/fixed.ts';
 import { Outbox } from '../shared/store/outbox.ts';
 import { PartStore } from '../shared/store/parts.ts';
 import { RelayStore } from '../shared/store/relays.ts';
-import { SweepStore } from '../shared/store/sweep.ts';
 import { byToken } from './api-token.ts';
 import type { HubConfig } from './config.ts';
 import { openHubDatabase } from './database.ts';
@@ -104,7 +103,6 @@ async function assemble(
     findings: new FindingStore(table),
     relays: new RelayStore(table),
     outbox: new Outbox(table),
-    sweeps: new SweepStore(table),
     sqs,
     queues: { dispatch: urlOf(queueNames.dispatch), dead: urlOf(queueNames.dead) },
     signer: secrets.signer,

@@ -15,7 +15,6 @@ import { FindingStore } from '../shared/store/findings.ts';
 import { Outbox } from '../shared/store/outbox.ts';
 import { PartStore } from '../shared/store/parts.ts';
 import { RelayStore } from '../shared/store/relays.ts';
-import { SweepStore } from '../shared/store/sweep.ts';
 import { pemSigner } from '../shared/wire/jws.ts';
 import { silent } from './hub-fixture.ts';
 
@@ -51,7 +50,6 @@ export async function startDeps(): Promise<TestDeps> {
     findings: new FindingStore(table),
     relays,
     outbox: new Outbox(table),
-    sweeps: new SweepStore(table),
     sqs,
     queues: { dispatch: urlOf(queueNames.dispatch), dead: urlOf(queueNames.dead) },
     signer: pemSigner('test', pem.toString()),

@@ -17,7 +17,7 @@ import { decode } from '../../functions/ingest/decode.ts';
 import { ingest } from '../../functions/ingest/handler.ts';
 import { partOf } from '../../functions/ingest/part.ts';
 import { resendOutbox } from '../../functions/schedule/outbox.ts';
-import { sweep } from '../../functions/schedule/sweep.ts';
+import { sweeper } from '../../functions/schedule/sweep.ts';
 import { eventSource } from '../../hub/event-source.ts';
 import { messagesOf } from '../../shared/correlate/lives.ts';
 import { loadRules } from '../../shared/decide/rules.ts';
@@ -26,7 +26,6 @@ import { dayOf } from '../../shared/store/keys.ts';
 import { Outbox } from '../../shared/store/outbox.ts';
 import { PartStore } from '../../shared/store/parts.ts';
 import { RelayStore } from '../../shared/store/relays.ts';
-import { SweepStore } from '../../shared/store/sweep.ts';
 import { pemSigner } from '../../shared/wire/jws.ts';
 import { type Order, order } from '../../shared/wire/orders.ts';
 import { seeded } from '../chaos/schedule.ts';
@@ -108,7 +107,9 @@ export async function faultRun(options: FaultRunOptions): Promise<FaultReport> {
 
   const wanted = messageKeys(await Promise.all(packs.map((pack) => partOfPack(truth, pack))));
   const parts = [];
-  for (const relay of relays) parts.push(...(await truth.parts.since(relay, startedAt - 60_000, Date.now())));
+  for (const relay of relays) {
+    for (const { part } of await truth.parts.between(relay, startedAt - 60_000, Date.now())) parts.push(part);
+  }
   const stored = messageKeys(parts);
   const orders = await Promise.all(
     [...commandQueues.values()].map(async (url) => (await bodiesIn(sqs, url)).map(orderOf)),
@@ -159,7 +160,6 @@ function depsOver({ sqs, log }: FaultRunOptions, table: DynamoItemTable, queues:
     findings: new FindingStore(table),
     relays: new RelayStore(table),
     outbox: new Outbox(table),
-    sweeps: new SweepStore(table),
     sqs,
     queues,
     signer: pemSigner('faults', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()),
@@ -207,12 +207,13 @@ async function settled(
   queues: Queues,
   onError: (error: unknown) => void,
 ): Promise<void> {
+  const sweep = sweeper(deps);
   const giveUpAt = Date.now() + (storeAwaySeconds + 40 * visibilitySeconds + 60) * 1000;
   for (let quiet = 0; quiet < 3; ) {
     if (Date.now() > giveUpAt) throw new Error('the queues did not become empty');
     await sleep(1000);
     try {
-      await sweep(deps);
+      await sweep();
       await resendOutbox(deps);
       const waiting = (await depth(sqs, queues.events)) + (await depth(sqs, queues.dispatch));
       quiet = waiting === 0 && !(await deps.outbox.olderThan(Date.now())) ? quiet + 1 : 0;
