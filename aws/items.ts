@@ -1,13 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type AttributeValue,
   ConditionalCheckFailedException,
+  type ConsumedCapacity,
   DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
   QueryCommand,
   type QueryCommandInput,
+  type ReturnConsumedCapacity,
   TransactionCanceledException,
+  TransactionConflictException,
   type TransactWriteItem,
   TransactWriteItemsCommand,
 } from '@aws-sdk/client-dynamodb';
@@ -16,31 +20,60 @@ import type { Condition, Item, ItemTable, Json, Page, Range, Write } from '../sh
 
 type Attributes = Record<string, AttributeValue>;
 
-/** Two transactions over the same item at the same moment: the service refuses one of them, and once more is enough. */
-const transactionAttempts = 8;
+/** What one call cost. DynamoDB is asked for it only where somebody listens. */
+export interface Spent {
+  readonly action: 'GetItem' | 'Query' | 'PutItem' | 'DeleteItem' | 'TransactWriteItems';
+  /**
+   * Read units (4 KB, strongly consistent) of the first two; write units (1 KB, twice as many in a transaction) of the
+   * others. A write that its condition refused is charged by the item that is there, yet the answer does not say how
+   * much: counted as the least it can be.
+   */
+  readonly units: number;
+}
+
+/** A call that lost against a transaction, and then is repeated at random within 10 ms, 20 ms, 40 ms, … */
+const maxAttempts = 8;
+const firstPauseMs = 10;
+
+/** Why a transaction was cancelled though no condition failed: the next time it may succeed. */
+const passing = new Set(['None', 'TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded']);
 
 /**
  * The item table in DynamoDB. Attributes are the item's members; a JSON body is kept as its text (`json`), which is
  * smaller than a map of attributes and reads back exactly, a packed one as `bytes`. Reads are strongly consistent.
- * Throttled and failed calls are repeated by the SDK (`maxAttempts`, exponential back-off); a conditional write that is
- * repeated after its answer was lost can fail on what it wrote itself, which callers see as "somebody was quicker".
+ *
+ * The SDK repeats what was throttled (ProvisionedThroughputExceeded, ThrottlingException), what is still under way
+ * (TransactionInProgress), server faults and broken connections: three attempts, those of a transaction under one token,
+ * so that it happens once. Repeated here, because the SDK does not: a call that lost against a transaction on its item
+ * (TransactionConflict), and a transaction cancelled for throttling alone. Whatever is left throws, and the caller's
+ * message comes again.
+ *
+ * A conditional put or delete that is repeated after its answer was lost can fail on what it did itself, which callers
+ * see as "somebody was quicker".
  */
 export class DynamoItemTable implements ItemTable {
   readonly #client: DynamoDBClient;
   readonly #table: string;
   readonly #clock: () => number;
+  readonly #onSpent: ((spent: Spent) => void) | undefined;
 
-  /** @param clock ms since the epoch */
-  constructor(client: DynamoDBClient, tableName: string, clock: () => number = Date.now) {
+  /** @param options.clock ms since the epoch */
+  constructor(
+    client: DynamoDBClient,
+    tableName: string,
+    options: { readonly clock?: () => number; readonly onSpent?: (spent: Spent) => void } = {},
+  ) {
     this.#client = client;
     this.#table = tableName;
-    this.#clock = clock;
+    this.#clock = options.clock ?? Date.now;
+    this.#onSpent = options.onSpent;
   }
 
   async get(pk: string, sk: string): Promise<Item | undefined> {
     checkKey(pk, sk);
-    const command = new GetItemCommand({ TableName: this.#table, Key: key(pk, sk), ConsistentRead: true });
-    const { Item: found } = await this.#client.send(command);
+    const command = new GetItemCommand({ ...this.#asked(), Key: key(pk, sk), ConsistentRead: true });
+    const { Item: found, ConsumedCapacity } = await this.#client.send(command);
+    this.#spend('GetItem', ConsumedCapacity);
     return found === undefined || this.#isExpired(found) ? undefined : itemOf(found);
   }
 
@@ -67,7 +100,7 @@ export class DynamoItemTable implements ItemTable {
     const start = startOf(after, from, to, reverse);
     if (start === 'nothing') return { items: [] };
     const input: QueryCommandInput = {
-      TableName: this.#table,
+      ...this.#asked(),
       KeyConditionExpression: conditions.join(' AND '),
       ExpressionAttributeValues: values,
       ConsistentRead: true,
@@ -75,7 +108,8 @@ export class DynamoItemTable implements ItemTable {
       Limit: limit,
       ...(start !== undefined && { ExclusiveStartKey: key(pk, start) }),
     };
-    const { Items = [], LastEvaluatedKey } = await this.#client.send(new QueryCommand(input));
+    const { Items = [], LastEvaluatedKey, ConsumedCapacity } = await this.#client.send(new QueryCommand(input));
+    this.#spend('Query', ConsumedCapacity);
     const items = Items.filter((each) => !this.#isExpired(each)).map(itemOf);
     const next = LastEvaluatedKey?.['sk']?.S;
     return next === undefined ? { items } : { items, next };
@@ -83,14 +117,18 @@ export class DynamoItemTable implements ItemTable {
 
   async put(item: Item, condition?: Condition): Promise<boolean> {
     checkItem(item);
-    const command = new PutItemCommand({ TableName: this.#table, Item: attributesOf(item), ...this.#holds(condition) });
-    return heldOf(this.#client.send(command));
+    const input = { ...this.#asked(), Item: attributesOf(item), ...this.#holds(condition) };
+    return this.#write('PutItem', 1, async () => {
+      return (await this.#client.send(new PutItemCommand(input))).ConsumedCapacity;
+    });
   }
 
   async delete(pk: string, sk: string, condition?: Condition): Promise<boolean> {
     checkKey(pk, sk);
-    const command = new DeleteItemCommand({ TableName: this.#table, Key: key(pk, sk), ...this.#holds(condition) });
-    return heldOf(this.#client.send(command));
+    const input = { ...this.#asked(), Key: key(pk, sk), ...this.#holds(condition) };
+    return this.#write('DeleteItem', 1, async () => {
+      return (await this.#client.send(new DeleteItemCommand(input))).ConsumedCapacity;
+    });
   }
 
   async transact(writes: readonly Write[]): Promise<boolean> {
@@ -102,18 +140,33 @@ export class DynamoItemTable implements ItemTable {
         : { Delete: { ...given, Key: key(write.delete.pk, write.delete.sk) } };
     });
     if (TransactItems.length === 0) return true;
+    const { ReturnConsumedCapacity } = this.#asked();
+    return this.#write('TransactWriteItems', 2 * writes.length, async () => {
+      // A new command each time, hence a new token: under the old one DynamoDB would repeat its old answer.
+      const command = new TransactWriteItemsCommand({ TransactItems, ReturnConsumedCapacity });
+      return (await this.#client.send(command)).ConsumedCapacity?.[0];
+    });
+  }
+
+  /** True if it was written, false if a condition failed. */
+  async #write(
+    action: Spent['action'],
+    leastUnits: number,
+    send: () => Promise<ConsumedCapacity | undefined>,
+  ): Promise<boolean> {
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#client.send(new TransactWriteItemsCommand({ TransactItems }));
+        this.#spend(action, await send());
         return true;
       } catch (error) {
-        if (!(error instanceof TransactionCanceledException)) throw error;
-        const codes = (error.CancellationReasons ?? []).map(({ Code }) => Code);
-        if (codes.includes('ConditionalCheckFailed')) return false;
-        // The SDK repeats what was throttled as a whole, and not a transaction that met another one.
-        if (!codes.includes('TransactionConflict') || attempt === transactionAttempts) throw error;
+        const codes = refusals(error);
+        if (codes.includes('ConditionalCheckFailed')) {
+          this.#spend(action, { CapacityUnits: leastUnits });
+          return false;
+        }
+        if (codes.length === 0 || !codes.every((code) => passing.has(code)) || attempt === maxAttempts) throw error;
+        await sleep(2 ** (attempt - 1) * firstPauseMs * Math.random());
       }
-      await new Promise((resolve) => setTimeout(resolve, 2 ** attempt * 5 * (0.5 + Math.random())));
     }
   }
 
@@ -140,16 +193,23 @@ export class DynamoItemTable implements ItemTable {
   #nowSeconds(): number {
     return this.#clock() / 1000;
   }
+
+  #asked() {
+    const ReturnConsumedCapacity: ReturnConsumedCapacity = this.#onSpent === undefined ? 'NONE' : 'TOTAL';
+    return { TableName: this.#table, ReturnConsumedCapacity };
+  }
+
+  #spend(action: Spent['action'], capacity: ConsumedCapacity | undefined): void {
+    this.#onSpent?.({ action, units: capacity?.CapacityUnits ?? 0 });
+  }
 }
 
-async function heldOf(sending: Promise<unknown>): Promise<boolean> {
-  try {
-    await sending;
-    return true;
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false;
-    throw error;
-  }
+/** Why DynamoDB did not write, for each write; empty where it may have written, or failed otherwise. */
+function refusals(error: unknown): string[] {
+  if (error instanceof ConditionalCheckFailedException) return ['ConditionalCheckFailed'];
+  if (error instanceof TransactionConflictException) return ['TransactionConflict'];
+  if (!(error instanceof TransactionCanceledException)) return [];
+  return (error.CancellationReasons ?? []).map(({ Code }) => Code ?? 'None');
 }
 
 /** Where a page goes on. DynamoDB refuses a start key that lies outside the range: then the range decides. */
