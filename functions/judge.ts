@@ -20,12 +20,14 @@ export interface Suspect {
   /** Hub time (ms) of the batch; parts sent around it are read. */
   readonly sentAt: number;
   readonly containment: Containment | undefined;
+  /** From the sweep: the time up to which it has just read all relays' parts, and their clocks as it knows them. */
+  readonly sweep?: { readonly now: number; readonly offsets: ReadonlyMap<string, number> };
 }
 
 /** Input older than this may open a finding, but contains nothing: the burst is over, a person decides. */
 const tooOldToContainMicros = 4 * 3600 * 1_000_000;
 /** Queues and clocks: how much wider than the window the parts are read. */
-const slackMs = 2 * 60_000;
+export const slackMs = 2 * 60_000;
 /** For what got past a containment nothing is counted: its lines need to be seen together, no more (I10). */
 const escapeMs = 60_000;
 
@@ -37,7 +39,7 @@ export async function judgeAccount(deps: Deps, suspect: Suspect): Promise<boolea
   const current = await deps.findings.ofAccount(suspect.account);
   // A finding in force is joined only by what got past its containment.
   if (current.open !== undefined && suspect.containment === undefined) return false;
-  const offsets = await clockOffsets(deps, suspect.seen.keys());
+  const offsets = suspect.sweep?.offsets ?? (await clockOffsets(deps, suspect.seen.keys()));
   const window = await windowOf(deps, suspect, current.endedAt, offsets);
   const times = [...suspect.seen].flatMap(([relay, seen]) => seen.map((at) => at - (offsets.get(relay) ?? 0)));
   for (const nowMicros of checkpoints(times)) {
@@ -78,12 +80,18 @@ async function windowOf(
   endedAt: number | undefined,
   offsets: ReadonlyMap<string, number>,
 ): Promise<Window> {
-  const { sentAt } = suspect;
+  const { sentAt, sweep } = suspect;
   const spanMs = suspect.containment === undefined ? windowMicros / 1000 : escapeMs;
-  const to = Math.min(Math.max(sentAt, deps.nowMs()), sentAt + slackMs);
+  const to = sweep?.now ?? Math.min(Math.max(sentAt, deps.nowMs()), sentAt + slackMs);
   const parts: Part[] = [];
   for (const relay of suspect.seen.keys()) {
-    for (const { part } of await deps.parts.between(relay, sentAt - spanMs - slackMs, to)) parts.push(part);
+    for (const { part } of await deps.parts.between(
+      relay,
+      sentAt - spanMs - slackMs,
+      to,
+      sweep === undefined ? 'new' : 'none',
+    ))
+      parts.push(part);
   }
   const messages = messagesOf(parts)
     .filter((message) => isOf(deps, suspect.account, message))

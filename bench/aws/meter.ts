@@ -1,5 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
+import { DynamoItemTable } from '../../aws/items.ts';
 
 /** What the platform bills, as its clients see it. */
 export interface Bill {
@@ -11,47 +12,53 @@ export interface Bill {
   readUnits: number;
   /** Calls of both services: each is a wait of its function. */
   calls: number;
+  /** Handlers' own work on this machine, ms. */
+  cpuMs: number;
 }
 
-/** What DynamoDB bills a write and a read with, as it says itself. */
-interface Capacity {
-  readonly CapacityUnits?: number;
-  readonly WriteCapacityUnits?: number;
-}
+const nothing: Bill = { sqsRequests: 0, writeUnits: 0, readUnits: 0, calls: 0, cpuMs: 0 };
 
+/** Keeps one bill for each kind of work; what is spent goes to the one that is open. */
 export class Meter {
-  readonly bill: Bill = { sqsRequests: 0, writeUnits: 0, readUnits: 0, calls: 0 };
+  readonly bills = new Map<string, Bill>();
+  #open: Bill = { ...nothing };
 
-  /** Asks DynamoDB for the units of each call, and counts them. */
-  onDynamo(client: DynamoDBClient): DynamoDBClient {
-    client.middlewareStack.add(
-      (next, context) => async (args) => {
-        Object.assign(args.input, { ReturnConsumedCapacity: 'TOTAL' });
-        const result = await next(args);
-        const output: object = result.output;
-        const consumed = 'ConsumedCapacity' in output ? output.ConsumedCapacity : undefined;
-        const isRead = /^(Get|Query)/.test(String(context['commandName']));
-        for (const each of [consumed].flat() as (Capacity | undefined)[]) {
-          this.bill[isRead ? 'readUnits' : 'writeUnits'] += each?.CapacityUnits ?? 0;
-        }
-        this.bill.calls += 1;
-        return result;
-      },
-      { step: 'initialize', name: 'meter' },
-    );
-    return client;
+  /** Does work on the bill of `kind`. Not for work side by side. */
+  async on<T>(kind: string, work: () => Promise<T>): Promise<T> {
+    const bill = this.bills.get(kind) ?? { ...nothing };
+    this.bills.set(kind, bill);
+    this.#open = bill;
+    const before = process.cpuUsage();
+    try {
+      return await work();
+    } finally {
+      const { user, system } = process.cpuUsage(before);
+      bill.cpuMs += (user + system) / 1000;
+      this.#open = { ...nothing };
+    }
   }
 
-  onSqs(client: SQSClient): SQSClient {
+  table(client: DynamoDBClient, name: string, clock: () => number): DynamoItemTable {
+    return new DynamoItemTable(client, name, {
+      clock,
+      onSpent: ({ action, units }) => {
+        const isRead = action === 'GetItem' || action === 'Query';
+        this.#open[isRead ? 'readUnits' : 'writeUnits'] += units;
+        this.#open.calls += 1;
+      },
+    });
+  }
+
+  /** Counts what goes through an SQS client. */
+  attach(client: SQSClient): void {
     client.middlewareStack.add(
-      (next) => async (args) => {
-        this.bill.sqsRequests += sqsRequestsOf(Buffer.byteLength(JSON.stringify(args.input)));
-        this.bill.calls += 1;
+      (next) => (args) => {
+        this.#open.sqsRequests += sqsRequestsOf(Buffer.byteLength(JSON.stringify(args.input)));
+        this.#open.calls += 1;
         return next(args);
       },
       { step: 'initialize', name: 'meter' },
     );
-    return client;
   }
 }
 

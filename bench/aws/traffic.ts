@@ -57,6 +57,14 @@ export class RelayLog {
     ];
   }
 
+  /** What stands in the log beside them and stays on the relay: of it only the bytes count. */
+  unshippedBytes({ client, atMs }: Sending): number {
+    const smtpd = `${new Date(atMs).toISOString().replace('Z', '000+00:00')} ${this.relay} postfix/submission/smtpd[1000]: `;
+    const connect = `${smtpd}connect from unknown[${client}]\n`;
+    const end = `${smtpd}disconnect from unknown[${client}] ehlo=2 starttls=1 auth=1 mail=1 rcpt=1 data=1 quit=1 commands=8\n`;
+    return connect.length + end.length;
+  }
+
   /** Lines as one message of the events queue. */
   pack(lines: readonly string[], mails: number): Pack {
     const from = this.#offset;

@@ -1,7 +1,6 @@
-import type { Containment } from '../../shared/decide/finding.ts';
 import { windowMicros } from '../../shared/detect/window.ts';
 import type { Deps } from '../deps.ts';
-import { judgeAccount } from '../judge.ts';
+import { judgeAccount, slackMs } from '../judge.ts';
 import { type Fresh, Tally } from './tally.ts';
 
 /** Fleet-wide messages within the window from which an account is recounted. Rules start above it. */
@@ -24,13 +23,14 @@ export function sweeper(deps: Deps): Sweep {
   let round = 0;
   return async (offsets = new Map()) => {
     const now = deps.nowMs();
-    const from = now - windowMicros / 1000;
+    // As far back as a recount reads, so that it finds all of it here.
+    const from = now - windowMicros / 1000 - slackMs;
     const relays = (await deps.relays.list()).map(({ relay }) => relay);
     const fresh = new Map<string, Fresh>();
     round += 1;
     const read = async (relay: string, index: number): Promise<void> => {
-      const afresh = (index + round) % roundsToAfresh === 0;
-      const parts = await deps.parts.between(relay, from, now, afresh);
+      const reading = (index + round) % roundsToAfresh === 0 ? 'all' : 'new';
+      const parts = await deps.parts.between(relay, from, now, reading);
       tally.add(deps, relay, parts, offsets.get(relay) ?? 0, fresh);
     };
     for (let at = 0; at < relays.length; at += parallelRelays) {
@@ -38,23 +38,25 @@ export function sweeper(deps: Deps): Sweep {
     }
     tally.forget(now * 1000 - windowMicros);
     const contained = new Map((await deps.findings.containments()).map((each) => [each.account, each]));
-    for (const [account, seen] of fresh) await look(deps, tally, account, seen, contained.get(account));
+    for (const [account, { logins, newestMicros }] of fresh) {
+      const { messages, relays: everywhere } = tally.of(account);
+      const containment = contained.get(account);
+      if (containment === undefined && messages < suspectMessages) continue;
+      // What got past a containment is new mail; a recount wants all of the window.
+      const concerned = containment === undefined ? everywhere : newestMicros.keys();
+      const seen = new Map([...concerned].map((relay) => [relay, timesOf(newestMicros.get(relay))]));
+      await judgeAccount(deps, {
+        account,
+        logins: [...logins],
+        seen,
+        containment,
+        sentAt: now,
+        sweep: { now, offsets },
+      });
+    }
   };
 }
 
-async function look(
-  deps: Deps,
-  tally: Tally,
-  account: string,
-  { logins, newestMicros }: Fresh,
-  containment: Containment | undefined,
-): Promise<void> {
-  const { messages, relays } = tally.of(account);
-  if (containment === undefined && messages < suspectMessages) return;
-  // What got past a containment is new mail; a recount wants all of the window.
-  const concerned = containment === undefined ? relays : newestMicros.keys();
-  const seen = new Map(
-    [...concerned].map((relay) => [relay, newestMicros.has(relay) ? [newestMicros.get(relay) ?? 0] : []]),
-  );
-  await judgeAccount(deps, { account, logins: [...logins], seen, sentAt: deps.nowMs(), containment });
+function timesOf(newestMicros: number | undefined): number[] {
+  return newestMicros === undefined ? [] : [newestMicros];
 }

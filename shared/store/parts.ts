@@ -20,6 +20,12 @@ export interface StoredPart {
 }
 
 /**
+ * How much is read: what may have come since this process last looked; everything, because what was stored much later
+ * than it was sent shows only so; or nothing, where this process has just looked.
+ */
+export type Reading = 'new' | 'all' | 'none';
+
+/**
  * Parts: one immutable item per batch of lines, under (relay, UTC hour of the message's SentTimestamp). A batch that
  * arrives twice lands on its own key, and stored elsewhere it adds nothing to the union (I2).
  *
@@ -44,19 +50,25 @@ export class PartStore {
   /**
    * A relay's parts sent within [fromMs, toMs], oldest first. `toMs` MUST NOT lie in the future: what is not there yet
    * would count as known.
-   * @param afresh reads all of it again: what was stored much later than it was sent shows only so
    */
-  async between(relay: string, fromMs: number, toMs: number, afresh = false): Promise<StoredPart[]> {
-    const known = afresh ? undefined : this.#recent.knownTo(relay, fromMs);
+  async between(relay: string, fromMs: number, toMs: number, reading: Reading = 'new'): Promise<StoredPart[]> {
+    const known = reading === 'all' ? undefined : this.#recent.knownTo(relay, fromMs);
+    if (reading === 'none' && known !== undefined && known >= toMs) return this.#known(relay, fromMs, toMs);
     const from = known === undefined ? fromMs : Math.max(fromMs, known - lateMs);
     const found: [string, Uint8Array][] = [];
     for (let hour = Math.floor(from / hourMs); hour <= Math.floor(toMs / hourMs); hour++) {
       for await (const each of this.#hour(relay, hour, time(from), `${time(toMs)}~`)) found.push(each);
     }
     this.#recent.learn(relay, { fromMs: known === undefined ? fromMs : undefined, toMs }, found);
-    const parts = this.#recent.between(relay, time(fromMs), `${time(toMs)}~`);
+    const parts = this.#known(relay, fromMs, toMs);
     this.#recent.forget(relay, toMs - keptMs, time(toMs - keptMs));
-    return parts.map(([key, bytes]) => ({ key, part: this.#recent.decoded(relay, key, () => unpackPart(bytes)) }));
+    return parts;
+  }
+
+  #known(relay: string, fromMs: number, toMs: number): StoredPart[] {
+    return this.#recent
+      .between(relay, time(fromMs), `${time(toMs)}~`)
+      .map(([key, bytes]) => ({ key, part: this.#recent.decoded(relay, key, () => unpackPart(bytes)) }));
   }
 
   async *#hour(relay: string, hour: number, from: string, to: string): AsyncGenerator<[string, Uint8Array]> {
