@@ -7,6 +7,7 @@ import { Closure } from './closure.ts';
 import { HashSet } from './hash-set.ts';
 import { Judge } from './judge.ts';
 import { type Key, keyOf } from './key.ts';
+import * as kind from './kind.ts';
 import { PlainLife, textFrom } from './life.ts';
 import type { OpenIds } from './open-ids.ts';
 import type { OwnAddresses } from './own-addresses.ts';
@@ -15,7 +16,6 @@ import { readAddress } from './plain.ts';
 import type { Printed } from './printed.ts';
 import { PlainRow, type RowSink, rowOf } from './row.ts';
 import type { Segment } from './segment.ts';
-import { kind } from './sift.ts';
 import type { Window } from './window.ts';
 
 const anyPlace = -1;

@@ -1,12 +1,12 @@
 import { agreeMicros } from '../correlate/links.ts';
 import { type Key, setKey } from './key.ts';
+import * as kind from './kind.ts';
 import { PlainLife, textFrom } from './life.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import type { Places } from './place.ts';
 import { isPlainClaim, type Range, readAddress, readLogin, readOrigId } from './plain.ts';
 import { isIdAt } from './plain-id.ts';
 import type { Segment } from './segment.ts';
-import { kind } from './sift.ts';
 import type { Window } from './window.ts';
 import { isSame } from './words.ts';
 

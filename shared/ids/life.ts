@@ -1,9 +1,9 @@
 import { agreeMicros } from '../correlate/links.ts';
 import { sameLifeMicros } from '../correlate/lives.ts';
+import * as kind from './kind.ts';
 import { type Range, readMessageId, readQueued } from './plain.ts';
 import { longMicrosAt } from './plain-id.ts';
 import type { Segment } from './segment.ts';
-import { kind } from './sift.ts';
 import type { Window } from './window.ts';
 import { indexOfByte, isSame } from './words.ts';
 
