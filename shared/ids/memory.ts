@@ -19,6 +19,9 @@ interface Exports {
   ): number;
   addEvent(segment: number, entry: number): void;
   setEventKinds(kinds: number): void;
+  setTolerances(agreeMicros: number, sameLifeMicros: number): void;
+  setWindow(first: number, second: number, third: number): void;
+  readLife(life: number, one: number, other: number, place: number, atMicros: number): number;
   readonly lines: WebAssembly.Global;
   readonly records: WebAssembly.Global;
   readonly asked: WebAssembly.Global;

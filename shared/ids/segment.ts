@@ -10,7 +10,7 @@ const at = { from: 0, end: 1, idFrom: 2, bits: 3, one: 4, other: 5, place: 6, ne
 const timesPerEntry = wordsPerEntry / 2;
 const timeAt = 4;
 /** Offsets into the words of the segment's head, which the compiled code reads and writes, and into its times. */
-const head = { count: 5, eventCount: 6, words: 8 } as const;
+const head = { count: 6, eventCount: 7, words: 8 } as const;
 const headTimes = { newest: 0, stray: 1, length: 2 } as const;
 const kindMask = 0xff;
 const idShift = 8;
@@ -21,13 +21,15 @@ const wordBytes = 4;
 const newline = 10;
 /** A line with a queue ID has some 180 bytes; with fewer, the entries are used up before the bytes. */
 const bytesPerEntry = 96;
+/** A bit for each value of 16 bits. */
+const filterWords = 2048;
 /** No line that makes an entry is shorter. */
 const shortestLine = 40;
 
 /** What a segment of so many bytes takes of a memory, at most. */
 export function memoryOf(bytes: number): number {
   const capacity = capacityOf(bytes);
-  return bytes + (capacity * (wordsPerEntry + 1) + bucketsOf(capacity)) * wordBytes + 1024;
+  return bytes + (capacity * (wordsPerEntry + 1) + bucketsOf(capacity) + filterWords) * wordBytes + 1024;
 }
 
 function capacityOf(bytes: number): number {
@@ -60,6 +62,7 @@ export class Segment {
   readonly #words: Int32Array;
   readonly #times: Float64Array;
   readonly #buckets: Int32Array;
+  readonly #filter: Int32Array;
 
   constructor(memory: SiftMemory, bytes: number) {
     const { buffer } = memory.view;
@@ -75,9 +78,11 @@ export class Segment {
     this.#words = words(capacity * wordsPerEntry);
     this.#times = new Float64Array(buffer, this.#words.byteOffset, capacity * timesPerEntry);
     this.#buckets = words(bucketsOf(capacity));
+    this.#filter = words(filterWords);
     this.events = words(capacity);
     const bucketMask = this.#buckets.length - 1;
-    this.#head.set([from, this.#words.byteOffset, this.#buckets.byteOffset, bucketMask, this.events.byteOffset]);
+    const addresses = [this.events, this.#filter].map(({ byteOffset }) => byteOffset);
+    this.#head.set([from, this.#words.byteOffset, this.#buckets.byteOffset, bucketMask, ...addresses]);
     this.clear();
   }
 
@@ -89,6 +94,7 @@ export class Segment {
     this.#head[head.eventCount] = 0;
     this.#headTimes.fill(Number.NEGATIVE_INFINITY);
     this.#buckets.fill(none);
+    this.#filter.fill(0);
   }
 
   /** Entries so far. */

@@ -16,6 +16,7 @@ export class Window {
     this.#segmentBytes = segmentBytes;
     this.memory = new SiftMemory(maxSegments * memoryOf(segmentBytes));
     this.segments = [new Segment(this.memory, segmentBytes)];
+    this.#tell();
   }
 
   /** The one that is being filled. */
@@ -41,12 +42,18 @@ export class Window {
     const free = this.oldest;
     if (free === undefined) {
       this.segments.push(new Segment(this.memory, this.#segmentBytes));
-      return;
+    } else {
+      this.segments.shift();
+      this.givenUpMicros = Math.max(this.givenUpMicros, free.newestMicros);
+      free.clear();
+      this.segments.push(free);
     }
-    this.segments.shift();
-    this.givenUpMicros = Math.max(this.givenUpMicros, free.newestMicros);
-    free.clear();
-    this.segments.push(free);
+    this.#tell();
+  }
+
+  #tell(): void {
+    const [first, second, third] = this.segments;
+    this.memory.code.setWindow(first?.address ?? 0, second?.address ?? 0, third?.address ?? 0);
   }
 }
 

@@ -21,7 +21,7 @@ export class Minute {
 export class Origin {
   length: u32;
   lane: u32;
-  place: u32;
+  place: i32;
   salt: u32;
   isUsed: u32;
 

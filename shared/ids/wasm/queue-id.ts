@@ -26,13 +26,26 @@ export function isId(from: usize, end: usize): bool {
   if (length < 6 || length > 21) return false;
   const common = alphabetsOf(from, end);
   if ((common & hexDigit) !== 0) return true;
+  return (common & base52Digit) !== 0 && longMicros(from, end) !== 0;
+}
+
+/** Whether an ID is a long one. */
+export function isLong(from: usize, end: usize): bool {
+  return indexOf(z, from, end) < end;
+}
+
+/** The time inside the usual long ID, whose digits are known to be such; 0 if it is another one. */
+export function longMicros(from: usize, end: usize): f64 {
   const separator = from + 10;
-  if ((common & base52Digit) === 0 || length < 12 || length > 19 || indexOf(z, separator, end) !== separator)
-    return false;
-  if (indexOf(z, separator + 1, end) < end) return false;
-  let micros: u32 = 0;
-  for (let at = separator - 4; at < separator; at++) micros = micros * 52 + load<u8>(values + load<u8>(at));
-  return micros < 1_000_000;
+  if (end - from < 12 || end - from > 19 || load<u8>(separator) !== z || isLong(separator + 1, end)) return 0;
+  const micros = numberOf(separator - 4, separator);
+  return micros < 1_000_000 ? <f64>numberOf(from, separator - 4) * 1_000_000 + micros : 0;
+}
+
+function numberOf(from: usize, end: usize): f64 {
+  let number: u64 = 0;
+  for (let at = from; at < end; at++) number = number * 52 + load<u8>(values + load<u8>(at));
+  return <f64>number;
 }
 
 /** Surely none. What is neither surely the one nor the other is asked of the parser. */

@@ -8,6 +8,7 @@ export class Segment {
   buckets: usize;
   bucketMask: u32;
   events: usize;
+  filter: usize;
   count: u32;
   eventCount: u32;
   newestMicros: f64;
@@ -16,19 +17,33 @@ export class Segment {
 
 /** A line about a queue ID. Indexes count from the segment's first byte. */
 @unmanaged
-class Entry {
+export class Entry {
   from: u32;
   end: u32;
   idFrom: u32;
   bits: u32;
   one: u32;
   other: u32;
-  place: u32;
+  place: i32;
   next: i32;
   atMicros: f64;
+
+  get kind(): i32 {
+    return this.bits & kindMask;
+  }
+  get idEnd(): u32 {
+    return this.idFrom + ((this.bits >> idShift) & idMask);
+  }
+  get isDone(): bool {
+    return (this.bits & doneBit) !== 0;
+  }
 }
 
-const idShift = 8;
+const kindMask: u32 = 0xff;
+const idShift: u32 = 8;
+const idMask: u32 = 0xff;
+const doneBit: u32 = 1 << 16;
+const none: i32 = -1;
 const dayMicros: f64 = 86_400_000_000;
 
 /** Kinds that may lead to a row, a bit each. */
@@ -47,7 +62,7 @@ export function saw(
   idFrom: usize,
   idEnd: usize,
   salt: u32,
-  place: u32,
+  place: i32,
   atMicros: f64,
 ): void {
   const start = segment.bytes;
@@ -68,12 +83,12 @@ export function add(
   idLength: u32,
   one: u32,
   other: u32,
-  place: u32,
+  place: i32,
   atMicros: f64,
 ): u32 {
   const number = segment.count++;
   const bucket = segment.buckets + ((one & segment.bucketMask) << alignof<i32>());
-  const entry = changetype<Entry>(segment.entries + number * offsetof<Entry>());
+  const entry = entryAt(segment, number);
   entry.from = from;
   entry.end = end;
   entry.idFrom = idFrom;
@@ -84,6 +99,8 @@ export function add(
   entry.next = load<i32>(bucket);
   entry.atMicros = atMicros;
   store<i32>(bucket, number);
+  const flags = flagsOf(segment, one);
+  store<u8>(flags, load<u8>(flags) | flagOf(one));
   if (atMicros > segment.newestMicros) passed(segment, atMicros);
   return number;
 }
@@ -97,4 +114,36 @@ function passed(segment: Segment, atMicros: f64): void {
 
 export function addEvent(segment: Segment, entry: u32): void {
   store<u32>(segment.events + (segment.eventCount++ << alignof<u32>()), entry);
+}
+
+export function entryAt(segment: Segment, number: u32): Entry {
+  return changetype<Entry>(segment.entries + number * offsetof<Entry>());
+}
+
+/** The last entry of an ID, or -1. */
+export function last(segment: Segment, one: u32, other: u32): i32 {
+  if ((load<u8>(flagsOf(segment, one)) & flagOf(one)) === 0) return none;
+  return same(segment, load<i32>(segment.buckets + ((one & segment.bucketMask) << alignof<i32>())), one, other);
+}
+
+/** The first that is of the ID, from one on back in its chain. */
+export function same(segment: Segment, first: i32, one: u32, other: u32): i32 {
+  for (let number = first; number >= 0; ) {
+    const entry = entryAt(segment, number);
+    if (entry.one === one && entry.other === other) return number;
+    number = entry.next;
+  }
+  return none;
+}
+
+/**
+ * A flag for each value of a key's first 16 bits, set where an entry has it. Most IDs stand in one segment only: so few
+ * bytes stay near, when looking for them in the buckets of the others would be waiting for memory.
+ */
+function flagsOf(segment: Segment, one: u32): usize {
+  return segment.filter + (one >> 19);
+}
+
+function flagOf(one: u32): u8 {
+  return (1 as u8) << (<u8>((one >> 16) & 7));
 }

@@ -6,6 +6,7 @@ import { Address, Minute, Origin } from './known';
 import { isId, isNoId } from './queue-id';
 import { Segment, saw } from './segment';
 
+export { readLife, setTolerances, setWindow } from './life';
 export { add, addEvent, setEventKinds } from './segment';
 
 /**
@@ -72,7 +73,7 @@ export let records: f64 = 0;
 export let asked: i32 = question.none;
 export let askedFrom: usize = 0;
 export let askedEnd: usize = 0;
-export let asker: u32 = 0;
+export let asker: i32 = 0;
 export let answer: usize = 0;
 
 export const minute = changetype<Minute>(emptied(64));
