@@ -28,7 +28,13 @@ export type Metric =
   | 'containmentsBraked'
   | 'relaysSilent'
   | 'relaysClockOff'
-  | 'ordersRefused';
+  | 'ordersRefused'
+  /** Byte ranges of a log that did not arrive and were asked for … */
+  | 'packsMissing'
+  /** … and that did not come when asked for: lines are lost. */
+  | 'packsLost'
+  /** Relays whose log grows while its lines do not arrive. */
+  | 'relaysLinesStopped';
 
 /** What the functions work with. The hub and each Lambda build it once; nothing else knows where it runs. */
 export interface Deps {

@@ -4,6 +4,7 @@ import { windowMicros } from '../../shared/detect/window.ts';
 import { type SweepCounts, sweepShardOf } from '../../shared/store/sweep.ts';
 import type { Deps } from '../deps.ts';
 import { judgeAccount } from '../judge.ts';
+import { followChains } from './chains.ts';
 
 const minuteMicros = 60_000_000;
 /** Parts are stored a moment after they were sent: each sweep looks this far behind its cursor again. */
@@ -25,9 +26,12 @@ export async function sweep(deps: Deps): Promise<void> {
   const cursors = await deps.sweeps.cursors();
   const relays = (await deps.relays.list()).map(({ relay }) => relay);
   const seen = new Map<string, Seen>();
+  const arrived = new Map<string, Part[]>();
   for (const relay of relays) {
     const from = Math.max(cursors[relay] ?? 0, now - windowMicros / 1000);
-    for (const part of await deps.parts.since(relay, from, now)) collect(deps, part, seen);
+    const parts = await deps.parts.since(relay, from, now);
+    for (const part of parts) collect(deps, part, seen);
+    arrived.set(relay, parts);
     cursors[relay] = now - lateMs;
   }
   const contained = new Set((await deps.findings.containments()).map(({ account }) => account));
@@ -51,6 +55,7 @@ export async function sweep(deps: Deps): Promise<void> {
     }
     await deps.sweeps.saveShard(index, shard);
   }
+  await followChains(deps, arrived);
   await deps.sweeps.saveCursors(cursors);
 }
 

@@ -1,6 +1,7 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import * as z from 'zod';
 import { accountKey } from '../account/account.ts';
+import { ChainStore } from './chains.ts';
 import type { ItemTable } from './item-table.ts';
 import { keys } from './keys.ts';
 
@@ -28,9 +29,11 @@ const cursors = z.record(z.string(), z.int());
 
 export class SweepStore {
   readonly #table: ItemTable;
+  readonly chains: ChainStore;
 
   constructor(table: ItemTable) {
     this.#table = table;
+    this.chains = new ChainStore(table);
   }
 
   async cursors(): Promise<Record<string, number>> {
