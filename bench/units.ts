@@ -4,45 +4,28 @@
  *
  *     HOLDFAST_TEST_DYNAMODB_ENDPOINT=http://127.0.0.1:8000 node bench/units.ts
  */
-import { randomBytes } from 'node:crypto';
-import { CreateTableCommand, DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { FindingStore } from '../shared/store/findings.ts';
 import { openFixed } from '../shared/store/fixed.ts';
 import { Outbox } from '../shared/store/outbox.ts';
 import { PartStore } from '../shared/store/parts.ts';
 import { RelayStore } from '../shared/store/relays.ts';
-import { SweepStore } from '../shared/store/sweep.ts';
+import { makeTable } from './aws/ground.ts';
+import { MeteredTable } from './aws/metered-table.ts';
 import * as cast from './units/cast.ts';
-import { MeteredTable } from './units/meter.ts';
 
 const client = new DynamoDBClient({
   endpoint: process.env['HOLDFAST_TEST_DYNAMODB_ENDPOINT'] ?? 'http://127.0.0.1:8000',
   region: 'us-east-1',
   credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
 });
-const TableName = `units-${randomBytes(4).toString('hex')}`;
-await client.send(
-  new CreateTableCommand({
-    TableName,
-    BillingMode: 'PAY_PER_REQUEST',
-    KeySchema: [
-      { AttributeName: 'pk', KeyType: 'HASH' },
-      { AttributeName: 'sk', KeyType: 'RANGE' },
-    ],
-    AttributeDefinitions: [
-      { AttributeName: 'pk', AttributeType: 'S' },
-      { AttributeName: 'sk', AttributeType: 'S' },
-    ],
-  }),
-);
-
+const TableName = await makeTable(client);
 const table = new MeteredTable(client, TableName);
 /** A process that has read nothing yet. */
 const parts = () => new PartStore(table);
 const findings = new FindingStore(table);
 const relays = new RelayStore(table);
 const outbox = new Outbox(table);
-const sweeps = new SweepStore(table);
 
 console.log('| what is done | calls | read units | write units |\n| --- | --- | --- | --- |');
 async function measure(what: string, act: () => Promise<unknown>): Promise<void> {
@@ -51,10 +34,6 @@ async function measure(what: string, act: () => Promise<unknown>): Promise<void>
   const { calls, reads, writes } = table.take();
   console.log(`| ${what} | ${calls} | ${reads} | ${writes} |`);
 }
-async function readAll(parts: AsyncIterable<unknown>): Promise<void> {
-  for await (const _ of parts);
-}
-
 const now = cast.now;
 const account = cast.account(1);
 
@@ -73,13 +52,15 @@ for (let pack = 1; pack < 60; pack++) await parts().put(cast.part('mx2', 36), no
 for (let pack = 1; pack < 200; pack++) await parts().put(storm, now - pack * 3_000, `storm ${pack}`);
 const tenMinutes = now - 600_000;
 await measure("ingest reads a relay's last ten minutes, at rest (60 parts)", () =>
-  readAll(parts().newestFirst('mx2', tenMinutes, now)),
+  parts().between('mx2', tenMinutes, now),
 );
 await measure("ingest reads a relay's last ten minutes, in a storm (200 parts)", () =>
-  readAll(parts().newestFirst('mx1', tenMinutes, now)),
+  parts().between('mx1', tenMinutes, now),
 );
-await measure('the sweep looks for new parts of a relay: one', () => parts().since('mx2', now - 15_000, now));
-await measure('the sweep looks for new parts of a relay: none', () => parts().since('mx3', now - 15_000, now));
+await measure('the sweep looks for new parts of a relay: four, three of them known', () =>
+  parts().between('mx2', now - 45_000, now),
+);
+await measure('the sweep looks for new parts of a relay: none', () => parts().between('mx3', now - 45_000, now));
 
 await measure('a relay is enrolled', () => relays.enrol(cast.registration('mx1')));
 await measure("a message's sender is looked up", () => relays.get('mx1'));
@@ -145,21 +126,6 @@ await measure('its result is kept', async () => {
 await measure('a proof is kept', () => relays.saveAccountOnRelay(account, cast.accountOnRelay('mx1')));
 for (let relay = 2; relay <= 200; relay++) await relays.saveAccountOnRelay(account, cast.accountOnRelay(`mx${relay}`));
 await measure('what 200 relays proved of an account is read', () => relays.accountOnRelays(account));
-
-await sweeps.saveCursors(cast.cursors());
-await measure('a sweep reads and writes its cursors (1,000 relays)', async () => {
-  await sweeps.cursors();
-  await sweeps.saveCursors(cast.cursors());
-});
-for (const accounts of [100, 1_000, 5_000, 15_000]) {
-  await sweeps.saveShard(0, cast.shard(accounts));
-  await measure(
-    `a sweep reads and writes one of its 16 shards (${accounts.toLocaleString('en')} accounts)`,
-    async () => {
-      await sweeps.saveShard(0, await sweeps.shard(0));
-    },
-  );
-}
 
 await client.send(new DeleteTableCommand({ TableName }));
 client.destroy();

@@ -14,6 +14,7 @@ import { record } from '../functions/record/handler.ts';
 import { schedule } from '../functions/schedule/handler.ts';
 import { lockState } from '../shared/config/state-lock.ts';
 import { loadRules } from '../shared/decide/rules.ts';
+import { ChainStore } from '../shared/store/chains.ts';
 import { FindingStore } from '../shared/store/findings.ts';
 import { openFixed } from '../shared/store/fixed.ts';
 import { Outbox } from '../shared/store/outbox.ts';
@@ -103,6 +104,7 @@ async function assemble(
     findings: new FindingStore(table),
     relays: new RelayStore(table),
     outbox: new Outbox(table),
+    chains: new ChainStore(table),
     sqs,
     queues: { dispatch: urlOf(queueNames.dispatch), dead: urlOf(queueNames.dead) },
     signer: secrets.signer,

@@ -21,6 +21,7 @@ import { sweeper } from '../../functions/schedule/sweep.ts';
 import { eventSource } from '../../hub/event-source.ts';
 import { messagesOf } from '../../shared/correlate/lives.ts';
 import { loadRules } from '../../shared/decide/rules.ts';
+import { ChainStore } from '../../shared/store/chains.ts';
 import { FindingStore } from '../../shared/store/findings.ts';
 import { dayOf } from '../../shared/store/keys.ts';
 import { Outbox } from '../../shared/store/outbox.ts';
@@ -160,6 +161,7 @@ function depsOver({ sqs, log }: FaultRunOptions, table: DynamoItemTable, queues:
     findings: new FindingStore(table),
     relays: new RelayStore(table),
     outbox: new Outbox(table),
+    chains: new ChainStore(table),
     sqs,
     queues,
     signer: pemSigner('faults', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()),

@@ -15,14 +15,15 @@ import { AccessKeys, everyGrant } from '../../hub/keys.ts';
 import { commandQueueName, createHubQueues, queueNames } from '../../hub/queue-names.ts';
 import { QueueStore } from '../../hub/queues.ts';
 import { loadRules } from '../../shared/decide/rules.ts';
+import { ChainStore } from '../../shared/store/chains.ts';
 import { FindingStore } from '../../shared/store/findings.ts';
 import { Outbox } from '../../shared/store/outbox.ts';
 import { PartStore } from '../../shared/store/parts.ts';
 import { RelayStore } from '../../shared/store/relays.ts';
 import { pemSigner } from '../../shared/wire/jws.ts';
 import { Dice } from '../ids/dice.ts';
-import { HotKeys } from './hot-keys.ts';
 import { type Bill, Meter } from './meter.ts';
+import { MeteredTable } from './metered-table.ts';
 import { type Pack, RelayLog } from './traffic.ts';
 
 export interface SampleOptions {
@@ -64,7 +65,8 @@ const thief = 'thief@example.org';
 /** Plays normal minutes, a theft, and minutes of its contained storm, in the functions' own clock. */
 export async function simulate(options: SampleOptions): Promise<Sample> {
   const { folder, dynamodb, tableName, minutes } = options;
-  const meter = new Meter();
+  const table = new MeteredTable(dynamodb, tableName);
+  const meter = new Meter(table);
   let now = Math.floor(Date.now() / 60_000) * 60_000;
   const db = openHubDatabase(join(folder, 'queues.sqlite'));
   const queues = new QueueStore(db);
@@ -78,12 +80,12 @@ export async function simulate(options: SampleOptions): Promise<Sample> {
   });
   meter.attach(sqs);
   const urlOf = (name: string): string => `${endpoint.url}/000000000000/${name}`;
-  const table = new HotKeys(meter.table(dynamodb, tableName, () => now));
   const deps: Deps = {
     parts: new PartStore(table),
     findings: new FindingStore(table),
     relays: new RelayStore(table),
     outbox: new Outbox(table),
+    chains: new ChainStore(table),
     sqs,
     queues: { dispatch: urlOf(queueNames.dispatch), dead: urlOf(queueNames.dead) },
     signer: signer(),
@@ -155,9 +157,9 @@ export async function simulate(options: SampleOptions): Promise<Sample> {
     }));
     await work('containing', () => record(deps)(eventOf(proven, now)));
     await play('storm', 2);
-    table.take(0);
+    table.hottest(0);
     await burst(deps, logs, now, work);
-    const hottest = table.take(5).map(([key, units]): [string, number] => [key, units / burstSeconds]);
+    const hottest = table.hottest(5).map(([key, units]): [string, number] => [key, units / burstSeconds]);
     const counted = (kind: string): Counted => {
       const bill = meter.bills.get(kind);
       if (bill === undefined) throw new Error(`nothing was done of ${kind}`);

@@ -23,5 +23,8 @@ export async function partOf(
     if ('malformed' in parsed && malformed.length < maxMalformedKept)
       malformed.push({ reason: parsed.malformed, line });
   }
-  return { part: collector.part(), malformed };
+  // A source without offsets (journald) sends an empty range.
+  const { file, from, to } = message;
+  const range = to > from ? { range: { file, from, to } } : {};
+  return { part: { ...collector.part(), ...range }, malformed };
 }

@@ -1,6 +1,8 @@
+import type { Part } from '../../shared/correlate/facts.ts';
 import { windowMicros } from '../../shared/detect/window.ts';
 import type { Deps } from '../deps.ts';
 import { judgeAccount, slackMs } from '../judge.ts';
+import { chainFollower } from './chains.ts';
 import { type Fresh, Tally } from './tally.ts';
 
 /** Fleet-wide messages within the window from which an account is recounted. Rules start above it. */
@@ -20,6 +22,7 @@ export type Sweep = (offsets?: ReadonlyMap<string, number>) => Promise<void>;
  */
 export function sweeper(deps: Deps): Sweep {
   const tally = new Tally();
+  const follow = chainFollower(deps);
   let round = 0;
   return async (offsets = new Map()) => {
     const now = deps.nowMs();
@@ -27,11 +30,12 @@ export function sweeper(deps: Deps): Sweep {
     const from = now - windowMicros / 1000 - slackMs;
     const relays = (await deps.relays.list()).map(({ relay }) => relay);
     const fresh = new Map<string, Fresh>();
+    const arrived = new Map<string, Part[]>();
     round += 1;
     const read = async (relay: string, index: number): Promise<void> => {
       const reading = (index + round) % roundsToAfresh === 0 ? 'all' : 'new';
       const parts = await deps.parts.between(relay, from, now, reading);
-      tally.add(deps, relay, parts, offsets.get(relay) ?? 0, fresh);
+      arrived.set(relay, tally.add(deps, relay, parts, offsets.get(relay) ?? 0, fresh));
     };
     for (let at = 0; at < relays.length; at += parallelRelays) {
       await Promise.all(relays.slice(at, at + parallelRelays).map((relay, index) => read(relay, at + index)));
@@ -54,6 +58,7 @@ export function sweeper(deps: Deps): Sweep {
         sweep: { now, offsets },
       });
     }
+    await follow(arrived);
   };
 }
 

@@ -1,4 +1,5 @@
 import { canonicalAccount } from '../../shared/account/account.ts';
+import type { Part } from '../../shared/correlate/facts.ts';
 import type { StoredPart } from '../../shared/store/parts.ts';
 import type { Deps } from '../deps.ts';
 
@@ -31,13 +32,22 @@ export class Tally {
   /**
    * Counts what is new among a relay's parts of the window.
    * @param offsetMicros how far the relay's clock is ahead
+   * @returns the parts that are new
    */
-  add(deps: Deps, relay: string, parts: readonly StoredPart[], offsetMicros: number, fresh: Map<string, Fresh>): void {
+  add(
+    deps: Deps,
+    relay: string,
+    parts: readonly StoredPart[],
+    offsetMicros: number,
+    fresh: Map<string, Fresh>,
+  ): Part[] {
+    const added: Part[] = [];
     const before = this.#counted.get(relay) ?? new Set();
     // Parts that left the window are not asked about again.
     this.#counted.set(relay, new Set(parts.map(({ key }) => key)));
     for (const { key, part } of parts) {
       if (before.has(key)) continue;
+      added.push(part);
       for (const { facts } of part.traces) {
         for (const fact of facts) {
           if ((fact.kind !== 'accepted' && fact.kind !== 'proxied') || fact.login === undefined) continue;
@@ -51,6 +61,7 @@ export class Tally {
         }
       }
     }
+    return added;
   }
 
   #count(account: string, relay: string, minute: number): void {

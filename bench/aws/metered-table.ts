@@ -20,10 +20,18 @@ export class MeteredTable implements ItemTable {
   readonly #table: DynamoItemTable;
   /** Write units of each item that went through here: a write is charged by the larger of old and new. */
   readonly #unitsOf = new Map<string, number>();
+  readonly #byPartition = new Map<string, number>();
   #units: Units = { calls: 0, reads: 0, writes: 0 };
 
   constructor(client: DynamoDBClient, tableName: string) {
     this.#table = new DynamoItemTable(client, tableName, { onSpent: (spent) => this.#spend(spent) });
+  }
+
+  /** The partition keys that took most write units since the last time, with the units. */
+  hottest(count: number): [string, number][] {
+    const hottest = [...this.#byPartition].sort(([, a], [, b]) => b - a).slice(0, count);
+    this.#byPartition.clear();
+    return hottest;
   }
 
   /** What was spent since the last time. */
@@ -43,6 +51,7 @@ export class MeteredTable implements ItemTable {
 
   async put(item: Item, condition?: Condition): Promise<boolean> {
     const put = await this.#table.put(item, condition);
+    this.#heat({ put: item }, 1);
     if (put) this.#keep({ put: item });
     return put;
   }
@@ -54,12 +63,18 @@ export class MeteredTable implements ItemTable {
   }
 
   async transact(writes: readonly Write[]): Promise<boolean> {
+    for (const write of writes) this.#heat(write, 2);
     const units = writes.map((write) => Math.max(1, this.#unitsOf.get(keyOf(write)) ?? 0, unitsOf(write)));
     const done = await this.#table.transact(writes);
     // One that a condition cancelled is charged too.
     this.#add('writes', 2 * units.reduce((sum, each) => sum + each, 0));
     if (done) for (const write of writes) this.#keep(write);
     return done;
+  }
+
+  #heat(write: Write, times: number): void {
+    const { pk } = 'put' in write ? write.put : write.delete;
+    this.#byPartition.set(pk, (this.#byPartition.get(pk) ?? 0) + times * unitsOf(write));
   }
 
   #keep(write: Write): void {

@@ -1,0 +1,171 @@
+import { type FileChain, place } from '../../shared/chain/chain.ts';
+import { decideGaps, dueGaps } from '../../shared/chain/gaps.ts';
+import type { ByteRange } from '../../shared/chain/generation.ts';
+import type { Part } from '../../shared/correlate/facts.ts';
+import { type Chains, chainShardOf } from '../../shared/store/chains.ts';
+import { type OutboxEntry, outboxWrite } from '../../shared/store/outbox.ts';
+import { type Deps, nudge } from '../deps.ts';
+
+/** As many maillogs as an agent has at most; of more, those heard least recently are forgotten. */
+const maxFiles = 16;
+/** Orders that a relay gets in one sweep: exec takes a thousand commands an hour, and containments come first. */
+const maxAsks = 2;
+/** A maillog's path is shorter; a longer one only fills the item. */
+const maxFileLength = 255;
+/** Another sweep that ran at the same time is over by then. */
+const maxAttempts = 5;
+
+/**
+ * Where nothing is missing, chains are saved as seldom as this: each sweep moves every chain's end, and a process that
+ * starts joins the parts of the last minutes again.
+ */
+const unsavedMs = 5 * 60_000;
+
+/** A shard as this process knows it, and as whose successor it may save it. */
+interface Known {
+  readonly chains: Chains;
+  readonly version: number;
+  readonly savedAt: number;
+}
+
+interface Ordered {
+  readonly relay: string;
+  readonly file: string;
+  readonly range: ByteRange;
+}
+
+/**
+ * Joins what arrived to the relays' offset chains, and has relays send again what stays missing: a pack that its
+ * shipper dropped, or that a queue lost. `arrived` has an entry for every relay that is enrolled, also without parts.
+ */
+export function chainFollower(deps: Deps): (arrived: ReadonlyMap<string, readonly Part[]>) => Promise<void> {
+  const known = new Map<number, Known>();
+  return async (arrived) => {
+    for (const [shard, relays] of Map.groupBy(arrived.keys(), chainShardOf)) {
+      try {
+        await followShard(deps, known, shard, relays, arrived);
+      } catch (error) {
+        known.delete(shard);
+        // Detection goes on without; what is not noted now opens a gap later, which is looked into then.
+        deps.log.error({ shard, error: String(error) }, 'the offset chains of some relays could not be followed');
+      }
+    }
+  };
+}
+
+async function followShard(
+  deps: Deps,
+  memory: Map<number, Known>,
+  shard: number,
+  relays: readonly string[],
+  arrived: ReadonlyMap<string, readonly Part[]>,
+): Promise<void> {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    const now = deps.nowMs();
+    const read = memory.get(shard) ?? { ...(await deps.chains.shard(shard)), savedAt: now };
+    // What is tried and not saved must leave no trace.
+    const known = structuredClone(read.chains);
+    const { version, savedAt } = read;
+    const ask: Ordered[] = [];
+    const lost: Ordered[] = [];
+    const chains: Chains = {};
+    for (const relay of relays) {
+      const files = known[relay] ?? {};
+      const given = joinAll(deps, relay, files, arrived.get(relay) ?? [], now);
+      lost.push(...given);
+      const decided = await decide(deps, relay, files, now);
+      ask.push(...decided.ask);
+      lost.push(...decided.lost, ...decided.given);
+      if (Object.keys(files).length > 0) chains[relay] = files;
+    }
+    if (ask.length === 0 && lost.length === 0 && now - savedAt < unsavedMs) {
+      memory.set(shard, { chains, version, savedAt });
+      return;
+    }
+    const entries = ask.map(
+      ({ relay, file, range }): OutboxEntry => ({
+        kind: 'command',
+        act: 'backfill',
+        relay,
+        backfill: { file, ...range },
+        actor: 'hub',
+      }),
+    );
+    const caused = entries.length === 0 ? [] : [outboxWrite(entries, `chain#${shard}`, now, deps.newId())];
+    const saved = await deps.chains.save(shard, chains, version, caused);
+    if (!saved) {
+      memory.delete(shard);
+      continue;
+    }
+    memory.set(shard, { chains, version: version + 1, savedAt: now });
+    for (const each of ask) deps.log.warn(described(each), 'lines are missing; their relay is asked for them');
+    for (const each of lost)
+      deps.log.error(described(each), 'lines are lost: their relay was asked for them and did not send them');
+    if (ask.length > 0) deps.count('packsMissing', ask.length);
+    if (lost.length > 0) deps.count('packsLost', lost.length);
+    if (ask.length > 0) await nudge(deps);
+    return;
+  }
+  throw new Error('somebody else keeps changing them');
+}
+
+/** What is due is looked into first: packs that were stored late are behind the sweep's cursor. */
+async function decide(
+  deps: Deps,
+  relay: string,
+  files: Record<string, FileChain>,
+  now: number,
+): Promise<{ ask: Ordered[]; lost: Ordered[]; given: Ordered[] }> {
+  const due = Object.values(files).flatMap((chain) => dueGaps(chain, now));
+  if (due.length === 0) return { ask: [], lost: [], given: [] };
+  const since = Math.min(...due.map(({ lookFrom }) => lookFrom));
+  const stored = await deps.parts.between(relay, since, now, 'all');
+  const given = joinAll(
+    deps,
+    relay,
+    files,
+    stored.map(({ part }) => part),
+    now,
+  );
+  const ask: Ordered[] = [];
+  const lost: Ordered[] = [];
+  for (const [file, chain] of Object.entries(files)) {
+    const decided = decideGaps(chain, now, maxAsks - ask.length);
+    ask.push(...decided.ask.map((range) => ({ relay, file, range })));
+    lost.push(...decided.lost.map((range) => ({ relay, file, range })));
+  }
+  return { ask, lost, given };
+}
+
+/** Returns what is given up because it is of a generation that is too old. */
+function joinAll(
+  deps: Deps,
+  relay: string,
+  files: Record<string, FileChain>,
+  parts: readonly Part[],
+  now: number,
+): Ordered[] {
+  const given: Ordered[] = [];
+  for (const part of parts) {
+    const file = part.range?.file;
+    if (file === undefined || file.length > maxFileLength) continue;
+    const chain = Object.hasOwn(files, file) ? files[file] : undefined;
+    const followed = chain ?? { generations: [], heardAt: 0 };
+    given.push(...place(followed, part, now).map((range) => ({ relay, file, range })));
+    if (chain !== undefined) continue;
+    files[file] = followed;
+    const names = Object.keys(files);
+    if (names.length <= maxFiles) continue;
+    const [quietest = file] = names.sort((a, b) => (files[a]?.heardAt ?? 0) - (files[b]?.heardAt ?? 0));
+    delete files[quietest];
+    deps.log.error(
+      { relay, file: quietest },
+      `a relay sends lines of more than ${maxFiles} files; one is not followed`,
+    );
+  }
+  return given;
+}
+
+function described({ relay, file, range: { from, to } }: Ordered): object {
+  return { relay, file, from, to, bytes: to - from };
+}
