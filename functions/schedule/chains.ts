@@ -2,7 +2,7 @@ import { type FileChain, place } from '../../shared/chain/chain.ts';
 import { decideGaps, dueGaps } from '../../shared/chain/gaps.ts';
 import type { ByteRange } from '../../shared/chain/generation.ts';
 import type { Part } from '../../shared/correlate/facts.ts';
-import { type Chains, chainShardOf } from '../../shared/store/chains.ts';
+import { type Chains, chainShardOf, chainsOf, isFollowed } from '../../shared/store/chains.ts';
 import { type OutboxEntry, outboxWrite } from '../../shared/store/outbox.ts';
 import { type Deps, nudge } from '../deps.ts';
 
@@ -10,8 +10,6 @@ import { type Deps, nudge } from '../deps.ts';
 const maxFiles = 16;
 /** Orders that a relay gets in one sweep: exec takes a thousand commands an hour, and containments come first. */
 const maxAsks = 2;
-/** A maillog's path is shorter; a longer one only fills the item. */
-const maxFileLength = 255;
 /** Another sweep that ran at the same time is over by then. */
 const maxAttempts = 5;
 
@@ -50,8 +48,13 @@ async function followShard(
     const lost: Ordered[] = [];
     const chains: Chains = {};
     for (const relay of relays) {
-      const files = known[relay] ?? {};
-      const given = joinAll(deps, relay, files, arrived.get(relay) ?? [], now);
+      const files = chainsOf(known, relay);
+      const fresh = arrived.get(relay) ?? [];
+      const given = joinAll(deps, relay, files, fresh, now);
+      for (const { range } of fresh) {
+        const chain = range && isFollowed(range.file) ? files[range.file] : undefined;
+        if (chain !== undefined) chain.heardAt = now;
+      }
       lost.push(...given);
       const decided = await decide(deps, relay, files, now);
       ask.push(...decided.ask);
@@ -113,8 +116,8 @@ function joinAll(
   const given: Ordered[] = [];
   for (const part of parts) {
     const file = part.range?.file;
-    if (file === undefined || file.length > maxFileLength) continue;
-    const chain = Object.hasOwn(files, file) ? files[file] : undefined;
+    if (file === undefined || !isFollowed(file)) continue;
+    const chain = files[file];
     const followed = chain ?? { generations: [], heardAt: 0 };
     given.push(...place(followed, part, now).map((range) => ({ relay, file, range })));
     if (chain !== undefined) continue;
