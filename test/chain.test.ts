@@ -10,19 +10,25 @@ import { LineSplitter } from '../agent/lines.ts';
 import { startAgent } from '../agent/main.ts';
 import { Packer } from '../agent/packer.ts';
 import { relayFiles } from '../cli/api/relays.ts';
+import { listRelays } from '../functions/api/views.ts';
 import type { Log, Metric } from '../functions/deps.ts';
 import { dispatch } from '../functions/dispatch/handler.ts';
 import { ingest } from '../functions/ingest/handler.ts';
 import { record } from '../functions/record/handler.ts';
+import { schedule } from '../functions/schedule/handler.ts';
 import { type Sweep, sweeper } from '../functions/schedule/sweep.ts';
 import { eventSource } from '../hub/event-source.ts';
 import { queueNames } from '../hub/queue-names.ts';
 import { SimulatedRelay } from '../lab/simulated.ts';
+import { type FileChain, place } from '../shared/chain/chain.ts';
+import { hasStopped, noteSize } from '../shared/chain/stopped.ts';
 import { PartCollector } from '../shared/correlate/collect.ts';
 import type { Part } from '../shared/correlate/facts.ts';
 import { parseLine } from '../shared/parse/line.ts';
 import { packPart, unpackPart } from '../shared/parts/pack.ts';
-import type { LinesMessage } from '../shared/wire/events.ts';
+import { chainShardOf } from '../shared/store/chains.ts';
+import type { RelayStatus } from '../shared/store/relays.ts';
+import type { HeartbeatMessage, LinesMessage } from '../shared/wire/events.ts';
 import { startDeps, type TestDeps } from './deps.fixture.ts';
 import { eventually, silent, submission, TestRelay } from './hub-fixture.ts';
 
@@ -189,4 +195,94 @@ test('a pack that was only stored late is not asked for', async () => {
   }
   expect(said).toEqual([]);
   expect(counted.has('packsMissing')).toBe(false);
+});
+
+/** What the hub keeps of a heartbeat that tells the size of one log. */
+function beatOf(file: string, bytes: number, at: number): RelayStatus {
+  const desired = { generation: 0, digest: '' };
+  const maillogs = [{ file, bytes }];
+  const heartbeat: HeartbeatMessage = {
+    ...{ v: 1, kind: 'heartbeat', relay: 'mx1', at, zone: 'UTC', instances: [], counts: {}, desired, maillogs },
+  };
+  return { heardAt: at, clockOffsetMs: 0, heartbeat };
+}
+
+test('lines that stop while the log grows are told of, and shown, until they come again', async () => {
+  const { packs } = await logOf(join(folder, 'mail.log'));
+  await hub.enrol('mx1');
+  const file = packs[0]?.file ?? '';
+  const minute = 60_000;
+  const now = Date.now();
+  const beat = async (at: number, bytes: number) => {
+    await hub.deps.relays.saveStatus('mx1', beatOf(file, bytes, at));
+  };
+  const store = async (to: number, sentAt: number) => {
+    await hub.deps.parts.put({ ...partOf([]), range: { file, from: 0, to } }, sentAt, `h${to}`);
+  };
+  const at = async (ms: number) => {
+    hub.setNow(ms);
+    await schedule(hub.deps)();
+    return (await listRelays(hub.deps)).map(({ linesStopped }) => linesStopped);
+  };
+  // What the log held before it is shipped within ten seconds.
+  await store(100_000, now - 20_000);
+  await beat(now, 104_000);
+  expect(await at(now)).toEqual([[]]);
+  await beat(now + minute, 200_000);
+  expect(await at(now + minute)).toEqual([[]]);
+  await beat(now + 3 * minute, 300_000);
+  expect(await at(now + 3 * minute)).toEqual([[]]);
+  await beat(now + 4 * minute, 300_000);
+  expect(await at(now + 4 * minute)).toEqual([[file]]);
+  expect(said).toMatchObject([{ fields: { relay: 'mx1', file, bytes: 300_000 } }]);
+  expect(counted.get('relaysLinesStopped')).toBe(1);
+  // One that catches up from where it was has not stopped.
+  await store(200_000, now + 4 * minute + 1_000);
+  await beat(now + 5 * minute, 400_000);
+  expect(await at(now + 5 * minute)).toEqual([[]]);
+  await store(400_000, now + 5 * minute + 1_000);
+  await beat(now + 10 * minute, 400_000);
+  expect(await at(now + 10 * minute)).toEqual([[]]);
+});
+
+test('a rotated log of which nothing arrives has stopped; a small one, or none, has not', async () => {
+  const minute = 60_000;
+  for (const [bytes, stopped] of [
+    [50_000, true],
+    [500, false],
+  ] as const) {
+    const chain: FileChain = { generations: [], heardAt: t0 };
+    place(chain, { ...partOf([]), range: { file: '/l', from: 0, to: 100_000 } }, t0);
+    for (let passed = 1; passed < 9; passed++) noteSize(chain, bytes, t0 + passed * minute);
+    expect(hasStopped(chain, t0 + 9 * minute)).toBe(stopped);
+  }
+});
+
+test('I11: file names that every object has, or that are longer than paths, are not followed', async () => {
+  await hub.enrol('mx1');
+  const now = Date.now();
+  for (const file of ['__proto__', 'constructor', 'toString', `/${'x'.repeat(300)}`]) {
+    const range = { file, from: 0, to: 1_000 };
+    await hub.deps.parts.put({ ...partOf([]), range }, now, `h${file.length}${file.slice(0, 5)}`);
+    await hub.deps.relays.saveStatus('mx1', beatOf(file, 1_000_000, now));
+    hub.setNow(now + 1_000);
+    await schedule(hub.deps)();
+  }
+  expect(said).toEqual([]);
+  expect(Object.keys((await hub.deps.chains.shard(chainShardOf('mx1'))).chains)).toEqual([]);
+  expect('heardAt' in {}).toBe(false);
+});
+
+test('I11: of a relay that sends lines of many files, sixteen are followed', async () => {
+  await hub.enrol('mx1');
+  const now = Date.now();
+  for (let file = 0; file < 40; file++) {
+    const range = { file: `/var/log/${file}`, from: 0, to: 1_000 };
+    await hub.deps.parts.put({ ...partOf([]), range }, now + file, `h${file}`);
+  }
+  hub.setNow(now + 1_000);
+  await sweep();
+  const { chains } = await hub.deps.chains.shard(chainShardOf('mx1'));
+  expect(Object.keys(chains['mx1'] ?? {})).toHaveLength(16);
+  expect(said[0]).toMatchObject({ message: expect.stringContaining('more than 16 files') });
 });

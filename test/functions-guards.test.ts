@@ -3,7 +3,7 @@ import { undo } from '../functions/api/acts.ts';
 import { dispatch } from '../functions/dispatch/handler.ts';
 import { ingest } from '../functions/ingest/handler.ts';
 import { record } from '../functions/record/handler.ts';
-import { silentRelays } from '../functions/schedule/silent.ts';
+import { clockOffsets } from '../functions/relay-clock.ts';
 import { type Sweep, sweeper } from '../functions/schedule/sweep.ts';
 import { commandQueueName, queueNames } from '../hub/queue-names.ts';
 import type { FindingEvent } from '../shared/store/outbox.ts';
@@ -83,7 +83,7 @@ test('a relay whose clock is ten minutes off, either way: its mail is counted wi
   expect(counted.filter((metric) => metric === 'relaysClockOff')).toHaveLength(2);
   expect(await findings()).toEqual([]);
   hub.setNow(t0 + 3000);
-  await sweep(await silentRelays(deps));
+  await sweep(await clockOffsets(deps, Object.keys(offsets)));
   expect(await findings()).toMatchObject([{ account: 'thief@example.org', messagesBeforeOpen: 24 }]);
   expect(await hub.deps.findings.containments()).toHaveLength(1);
 });

@@ -7,7 +7,9 @@ import type { Deps } from '../../functions/deps.ts';
 import { dispatch } from '../../functions/dispatch/handler.ts';
 import { ingest } from '../../functions/ingest/handler.ts';
 import { record } from '../../functions/record/handler.ts';
-import { silentRelays } from '../../functions/schedule/silent.ts';
+import { ChainMemory } from '../../functions/schedule/chain-memory.ts';
+import { relayStatuses, silentRelays } from '../../functions/schedule/silent.ts';
+import { stoppedLines } from '../../functions/schedule/stopped.ts';
 import { sweeper } from '../../functions/schedule/sweep.ts';
 import { openHubDatabase } from '../../hub/database.ts';
 import { startEndpoint } from '../../hub/endpoint/server.ts';
@@ -108,7 +110,8 @@ export async function simulate(options: SampleOptions): Promise<Sample> {
     await deps.relays.enrol({ relay, senderId: `relay:${relay}`, commandQueueUrl, enrolledAt: now, zone: 'UTC' });
   }
   const dice = new Dice(11);
-  const sweep = sweeper(deps);
+  const chains = new ChainMemory(deps);
+  const sweep = sweeper(deps, chains);
   const totals = { mails: 0, rawBytes: 0, packs: 0 };
   const counts = new Map<string, number>();
   const work = async (kind: string, task: () => Promise<unknown>): Promise<void> => {
@@ -118,7 +121,11 @@ export async function simulate(options: SampleOptions): Promise<Sample> {
 
   const play = async (kind: string, thiefMails: number): Promise<void> => {
     for (let minute = 0; minute < minutes; minute++) {
-      await work('minute', () => silentRelays(deps));
+      await work('minute', async () => {
+        const statuses = await relayStatuses(deps);
+        silentRelays(deps, statuses);
+        await stoppedLines(deps, chains, statuses);
+      });
       await work(`${kind} heartbeats`, () =>
         record(deps)(
           eventOf(

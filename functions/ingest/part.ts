@@ -23,8 +23,6 @@ export async function partOf(
     if ('malformed' in parsed && malformed.length < maxMalformedKept)
       malformed.push({ reason: parsed.malformed, line });
   }
-  // A source without offsets (journald) sends an empty range.
   const { file, from, to } = message;
-  const range = to > from ? { range: { file, from, to } } : {};
-  return { part: { ...collector.part(), ...range }, malformed };
+  return { part: { ...collector.part(), range: { file, from, to } }, malformed };
 }

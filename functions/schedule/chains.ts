@@ -2,31 +2,18 @@ import { type FileChain, place } from '../../shared/chain/chain.ts';
 import { decideGaps, dueGaps } from '../../shared/chain/gaps.ts';
 import type { ByteRange } from '../../shared/chain/generation.ts';
 import type { Part } from '../../shared/correlate/facts.ts';
-import { type Chains, chainShardOf } from '../../shared/store/chains.ts';
+import { type Chains, chainShardOf, chainsOf, isFollowed } from '../../shared/store/chains.ts';
 import { type OutboxEntry, outboxWrite } from '../../shared/store/outbox.ts';
+import { type StoredPart, sentAtOf } from '../../shared/store/parts.ts';
 import { type Deps, nudge } from '../deps.ts';
+import type { ChainMemory } from './chain-memory.ts';
 
 /** As many maillogs as an agent has at most; of more, those heard least recently are forgotten. */
 const maxFiles = 16;
 /** Orders that a relay gets in one sweep: exec takes a thousand commands an hour, and containments come first. */
 const maxAsks = 2;
-/** A maillog's path is shorter; a longer one only fills the item. */
-const maxFileLength = 255;
 /** Another sweep that ran at the same time is over by then. */
 const maxAttempts = 5;
-
-/**
- * Where nothing is missing, chains are saved as seldom as this: each sweep moves every chain's end, and a process that
- * starts joins the parts of the last minutes again.
- */
-const unsavedMs = 5 * 60_000;
-
-/** A shard as this process knows it, and as whose successor it may save it. */
-interface Known {
-  readonly chains: Chains;
-  readonly version: number;
-  readonly savedAt: number;
-}
 
 interface Ordered {
   readonly relay: string;
@@ -38,49 +25,56 @@ interface Ordered {
  * Joins what arrived to the relays' offset chains, and has relays send again what stays missing: a pack that its
  * shipper dropped, or that a queue lost. `arrived` has an entry for every relay that is enrolled, also without parts.
  */
-export function chainFollower(deps: Deps): (arrived: ReadonlyMap<string, readonly Part[]>) => Promise<void> {
-  const known = new Map<number, Known>();
-  return async (arrived) => {
-    for (const [shard, relays] of Map.groupBy(arrived.keys(), chainShardOf)) {
-      try {
-        await followShard(deps, known, shard, relays, arrived);
-      } catch (error) {
-        known.delete(shard);
-        // Detection goes on without; what is not noted now opens a gap later, which is looked into then.
-        deps.log.error({ shard, error: String(error) }, 'the offset chains of some relays could not be followed');
-      }
+export async function followChains(
+  deps: Deps,
+  memory: ChainMemory,
+  arrived: ReadonlyMap<string, readonly StoredPart[]>,
+): Promise<void> {
+  for (const [shard, relays] of Map.groupBy(arrived.keys(), chainShardOf)) {
+    try {
+      await followShard(deps, memory, shard, relays, arrived);
+    } catch (error) {
+      memory.forget(shard);
+      // Detection goes on without; what is not noted now opens a gap later, which is looked into then.
+      deps.log.error({ shard, error: String(error) }, 'the offset chains of some relays could not be followed');
     }
-  };
+  }
 }
 
 async function followShard(
   deps: Deps,
-  memory: Map<number, Known>,
+  memory: ChainMemory,
   shard: number,
   relays: readonly string[],
-  arrived: ReadonlyMap<string, readonly Part[]>,
+  arrived: ReadonlyMap<string, readonly StoredPart[]>,
 ): Promise<void> {
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const now = deps.nowMs();
-    const read = memory.get(shard) ?? { ...(await deps.chains.shard(shard)), savedAt: now };
-    // What is tried and not saved must leave no trace.
-    const known = structuredClone(read.chains);
-    const { version, savedAt } = read;
+    const known = await memory.read(shard);
     const ask: Ordered[] = [];
     const lost: Ordered[] = [];
     const chains: Chains = {};
     for (const relay of relays) {
-      const files = known[relay] ?? {};
-      const given = joinAll(deps, relay, files, arrived.get(relay) ?? [], now);
+      const files = chainsOf(known, relay);
+      const fresh = arrived.get(relay) ?? [];
+      const given = joinAll(
+        deps,
+        relay,
+        files,
+        fresh.map(({ part }) => part),
+        now,
+      );
+      for (const { key, part } of fresh) {
+        const { range } = part;
+        const chain = range && isFollowed(range.file) ? files[range.file] : undefined;
+        // A process that starts sees parts of before for the first time.
+        if (chain !== undefined) chain.heardAt = Math.max(chain.heardAt, sentAtOf(key));
+      }
       lost.push(...given);
       const decided = await decide(deps, relay, files, now);
       ask.push(...decided.ask);
       lost.push(...decided.lost, ...decided.given);
       if (Object.keys(files).length > 0) chains[relay] = files;
-    }
-    if (ask.length === 0 && lost.length === 0 && now - savedAt < unsavedMs) {
-      memory.set(shard, { chains, version, savedAt });
-      return;
     }
     const entries = ask.map(
       ({ relay, file, range }): OutboxEntry => ({
@@ -92,12 +86,7 @@ async function followShard(
       }),
     );
     const caused = entries.length === 0 ? [] : [outboxWrite(entries, `chain#${shard}`, now, deps.newId())];
-    const saved = await deps.chains.save(shard, chains, version, caused);
-    if (!saved) {
-      memory.delete(shard);
-      continue;
-    }
-    memory.set(shard, { chains, version: version + 1, savedAt: now });
+    if (!(await memory.keep(shard, chains, caused, lost.length > 0))) continue;
     for (const each of ask) deps.log.warn(described(each), 'lines are missing; their relay is asked for them');
     for (const each of lost)
       deps.log.error(described(each), 'lines are lost: their relay was asked for them and did not send them');
@@ -148,8 +137,8 @@ function joinAll(
   const given: Ordered[] = [];
   for (const part of parts) {
     const file = part.range?.file;
-    if (file === undefined || file.length > maxFileLength) continue;
-    const chain = Object.hasOwn(files, file) ? files[file] : undefined;
+    if (file === undefined || !isFollowed(file)) continue;
+    const chain = files[file];
     const followed = chain ?? { generations: [], heardAt: 0 };
     given.push(...place(followed, part, now).map((range) => ({ relay, file, range })));
     if (chain !== undefined) continue;

@@ -1,8 +1,9 @@
-import type { Part } from '../../shared/correlate/facts.ts';
 import { windowMicros } from '../../shared/detect/window.ts';
+import type { StoredPart } from '../../shared/store/parts.ts';
 import type { Deps } from '../deps.ts';
 import { judgeAccount, slackMs } from '../judge.ts';
-import { chainFollower } from './chains.ts';
+import { ChainMemory } from './chain-memory.ts';
+import { followChains } from './chains.ts';
 import { type Fresh, Tally } from './tally.ts';
 
 /** Fleet-wide messages within the window from which an account is recounted. Rules start above it. */
@@ -20,9 +21,8 @@ export type Sweep = (offsets?: ReadonlyMap<string, number>) => Promise<void>;
  * over many is one account. What crosses is recounted exactly from parts, and only the recount opens a finding. Mail of
  * contained accounts is looked at for what got past the containment.
  */
-export function sweeper(deps: Deps): Sweep {
+export function sweeper(deps: Deps, chains = new ChainMemory(deps)): Sweep {
   const tally = new Tally();
-  const follow = chainFollower(deps);
   let round = 0;
   return async (offsets = new Map()) => {
     const now = deps.nowMs();
@@ -30,7 +30,7 @@ export function sweeper(deps: Deps): Sweep {
     const from = now - windowMicros / 1000 - slackMs;
     const relays = (await deps.relays.list()).map(({ relay }) => relay);
     const fresh = new Map<string, Fresh>();
-    const arrived = new Map<string, Part[]>();
+    const arrived = new Map<string, StoredPart[]>();
     round += 1;
     const read = async (relay: string, index: number): Promise<void> => {
       const reading = (index + round) % roundsToAfresh === 0 ? 'all' : 'new';
@@ -58,7 +58,7 @@ export function sweeper(deps: Deps): Sweep {
         sweep: { now, offsets },
       });
     }
-    await follow(arrived);
+    await followChains(deps, chains, arrived);
   };
 }
 

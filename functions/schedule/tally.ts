@@ -1,5 +1,4 @@
 import { canonicalAccount } from '../../shared/account/account.ts';
-import type { Part } from '../../shared/correlate/facts.ts';
 import type { StoredPart } from '../../shared/store/parts.ts';
 import type { Deps } from '../deps.ts';
 
@@ -40,14 +39,14 @@ export class Tally {
     parts: readonly StoredPart[],
     offsetMicros: number,
     fresh: Map<string, Fresh>,
-  ): Part[] {
-    const added: Part[] = [];
+  ): StoredPart[] {
+    const added: StoredPart[] = [];
     const before = this.#counted.get(relay) ?? new Set();
     // Parts that left the window are not asked about again.
     this.#counted.set(relay, new Set(parts.map(({ key }) => key)));
     for (const { key, part } of parts) {
       if (before.has(key)) continue;
-      added.push(part);
+      added.push({ key, part });
       for (const { facts } of part.traces) {
         for (const fact of facts) {
           if ((fact.kind !== 'accepted' && fact.kind !== 'proxied') || fact.login === undefined) continue;

@@ -26,9 +26,9 @@ import {
 export const fileChain = z.object({
   /** Oldest first. */
   generations: z.array(generation),
-  /** When something of it arrived that had not, hub time in ms. */
+  /** When lines of it arrived last, hub time in ms; 0 before the first. */
   heardAt: z.int(),
-  /** Since when the relay's file is known to be larger than what arrived, hub time in ms; absent while it is not. */
+  /** Since when the relay says that there is more than what arrived, hub time in ms; absent while it does not. */
   behindSince: z.int().optional(),
 });
 export type FileChain = z.infer<typeof fileChain>;
@@ -66,9 +66,7 @@ export function place(chain: FileChain, part: Part, nowMs: number): Gap[] {
     chain.generations.push(target);
     if (chain.generations.length > maxGenerations) dropped = chain.generations.shift()?.gaps ?? [];
   } else target = found;
-  const isNews =
-    cover(target, range, { seenAt: nowMs, lookFrom, behindMicros: times?.firstMicros ?? 0 }) || found === 'new';
-  if (isNews) chain.heardAt = nowMs;
+  cover(target, range, { seenAt: nowMs, lookFrom, behindMicros: times?.firstMicros ?? 0 });
   if (times !== undefined) {
     target.firstMicros = target.firstMicros === 0 ? times.firstMicros : Math.min(target.firstMicros, times.firstMicros);
     target.lastMicros = Math.max(target.lastMicros, times.lastMicros);

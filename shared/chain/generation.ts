@@ -53,20 +53,15 @@ export function isInGap({ gaps }: Generation, { from, to }: ByteRange): boolean 
 
 type Opened = Pick<Gap, 'seenAt' | 'lookFrom' | 'behindMicros'>;
 
-/**
- * Adds a pack's range; `opened` is for gaps that it opens. True if something arrived that had not. Order, repetition and
- * overlap do not matter (I2).
- */
-export function cover(generation: Generation, range: ByteRange, opened: Opened): boolean {
+/** Adds a pack's range; `opened` is for gaps that it opens. Order, repetition and overlap do not matter (I2). */
+export function cover(generation: Generation, range: ByteRange, opened: Opened): void {
   const { start, end } = generation;
-  const before = JSON.stringify(generation.gaps);
   const open = (from: number, to: number): Gap[] =>
     to - from < minLineBytes ? [] : [{ from, to, ...opened, asked: 0, askedAt: 0 }];
   const left = generation.gaps.flatMap((each) => subtract(each, range, opened.seenAt));
   generation.gaps = bounded([...open(range.to, start), ...left, ...open(end, range.from)]);
   generation.start = Math.min(start, range.from);
   generation.end = Math.max(end, range.to);
-  return generation.start < start || generation.end > end || JSON.stringify(generation.gaps) !== before;
 }
 
 /**

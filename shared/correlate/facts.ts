@@ -91,7 +91,7 @@ export interface LogRange {
 /** What one batch of lines of one relay says. */
 export interface Part {
   readonly relay: string;
-  /** Absent where the source has no offsets (journald), and in parts of before. */
+  /** Empty where the source has no offsets (journald). Absent in parts of before. */
   readonly range?: LogRange;
   readonly counts: LineCounts;
   readonly traces: readonly Trace[];

@@ -8,6 +8,18 @@ import { keys } from './keys.ts';
 const chains = z.record(z.string(), z.record(z.string(), fileChain));
 export type Chains = z.infer<typeof chains>;
 
+/** A relay's chains by file. Only its own: a relay may be called as what every object has. */
+export function chainsOf(all: Chains, relay: string): Chains[string] {
+  return (Object.hasOwn(all, relay) ? all[relay] : undefined) ?? {};
+}
+
+/** A maillog's path is shorter; a longer one only fills the item. What every object has is no path either. */
+const maxFileLength = 255;
+
+export function isFollowed(file: string): boolean {
+  return file.length <= maxFileLength && !(file in {});
+}
+
 /** At a thousand relays some thirty share an item of a few KB; one that is hostile can make it 40 KB larger. */
 export const chainShards = 32;
 

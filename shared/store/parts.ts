@@ -19,6 +19,11 @@ export interface StoredPart {
   readonly part: Part;
 }
 
+/** When a part's message was sent, ms since the epoch: its key begins with it. */
+export function sentAtOf(key: string): number {
+  return Number(key.slice(0, key.indexOf('#')));
+}
+
 /**
  * How much is read: what may have come since this process last looked; everything, because what was stored much later
  * than it was sent shows only so; or nothing, where this process has just looked.

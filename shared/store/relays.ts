@@ -118,7 +118,7 @@ export class RelayStore {
 
   /** Overwrites: the newest heartbeat is the only one of interest. */
   async saveStatus(relay: string, body: RelayStatus): Promise<void> {
-    await this.#table.put({ pk: keys.relay(relay), sk: sorts.status, body });
+    await this.#table.put({ pk: keys.relay(relay), sk: sorts.status, body: body as Json });
   }
 
   async saveSnapshot(message: SnapshotMessage): Promise<void> {
