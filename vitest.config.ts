@@ -9,7 +9,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['{shared,functions,hub,agent,cli,cdk,lab,test}/**/*.test.ts'],
+          include: ['{shared,functions,aws,hub,agent,cli,cdk,lab,test}/**/*.test.ts'],
           testTimeout: 30_000,
         },
       },

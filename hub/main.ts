@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { type ServerType, serve as serveApi } from '@hono/node-server';
+import { addEnrolment } from '../functions/api/enrol-routes.ts';
 import { api } from '../functions/api/handler.ts';
 import { type Deps, type Log, nudge } from '../functions/deps.ts';
 import { dispatch } from '../functions/dispatch/handler.ts';
@@ -121,7 +122,8 @@ async function assemble(
 
   const hostName = config.hostName;
   const publicUrl = hostName === undefined ? sqsUrl : sqsUrl.replace(/\/\/.*:/, `//${hostName}:`);
-  const app = api(deps, hubEnrolment(queues, accessKeys, publicUrl, secrets.publicKeys), byToken(secrets.apiToken));
+  const enrolment = hubEnrolment(queues, accessKeys, publicUrl, secrets.publicKeys);
+  const app = addEnrolment(api(deps, byToken(secrets.apiToken)), deps, enrolment);
   const server = await listen(app.fetch, config, tls);
   started.defer(() => new Promise<void>((resolve) => server.close(() => resolve())));
 

@@ -1,4 +1,5 @@
 import { HTTPException } from 'hono/http-exception';
+import type { Registration } from '../../shared/store/relays.ts';
 import type { Deps } from '../deps.ts';
 
 /** Where relays get their queue and credentials: the hub's own file, or IAM. */
@@ -14,7 +15,7 @@ export interface Enrolment {
   /** Ends all but the newest access key. */
   retireOldKeys(relay: string): Promise<void>;
   /** Takes the credentials back; messages already sent stay. */
-  remove(relay: string): Promise<void>;
+  remove(relay: string, role?: string): Promise<void>;
   /** Keys that exec accepts, kid → PEM. */
   hubKeys(): Promise<Readonly<Record<string, string>>>;
 }
@@ -54,7 +55,7 @@ export async function enrol(
   const now = deps.nowMs();
   const access = await enrolment.create(relay, role);
   const { senderId, queues } = access;
-  const bound = senderId === undefined ? {} : { senderId };
+  const bound = { ...(senderId !== undefined && { senderId }), ...(role !== undefined && { role }) };
   await deps.relays.enrol({ relay, ...bound, commandQueueUrl: queues.commands, enrolledAt: now, zone: 'UTC' });
   const detail = senderId ?? 'bound to no principal: the endpoint tells none';
   await deps.findings.writeAudit({ at: now, actor, what: 'enrolled', subject: relay, detail }, deps.newId());
@@ -78,15 +79,17 @@ export async function finishRotation(deps: Deps, enrolment: Enrolment, relay: st
 }
 
 export async function revoke(deps: Deps, enrolment: Enrolment, relay: string, actor: string): Promise<void> {
-  await mustBeEnrolled(deps, relay);
+  const { role } = await mustBeEnrolled(deps, relay);
   await deps.relays.revoke(relay);
-  await enrolment.remove(relay);
+  await enrolment.remove(relay, role);
   const audit = { at: deps.nowMs(), actor, what: 'revoked', subject: relay, detail: '' };
   await deps.findings.writeAudit(audit, deps.newId());
 }
 
-async function mustBeEnrolled(deps: Deps, relay: string): Promise<void> {
-  if ((await deps.relays.get(relay)) === undefined) throw new HTTPException(404, { message: `no relay ${relay}` });
+async function mustBeEnrolled(deps: Deps, relay: string): Promise<Registration> {
+  const registered = await deps.relays.get(relay);
+  if (registered === undefined) throw new HTTPException(404, { message: `no relay ${relay}` });
+  return registered;
 }
 
 export function rotationUnfinished(relay: string): HTTPException {

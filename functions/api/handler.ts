@@ -1,11 +1,10 @@
 import { Hono, type MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import * as z from 'zod';
-import { relayId } from '../../shared/wire/events.ts';
 import { term } from '../../shared/wire/selection.ts';
 import type { Deps } from '../deps.ts';
 import { approve, undo } from './acts.ts';
-import { type Enrolment, enrol, finishRotation, revoke, rotate } from './enrol.ts';
+import { checked } from './checked.ts';
 import { findingDetail, listFindings, listRelays, overview } from './views.ts';
 
 /** Who acts, as the way in has proven it: the audit trail names him. */
@@ -17,37 +16,14 @@ const approval = z.strictObject({
   purge: z.array(term).max(64).default([]),
   release: z.array(term).max(64).default([]),
 });
-const enrolRequest = z.strictObject({
-  name: relayId,
-  /** A role's name as IAM allows it. */
-  role: z
-    .string()
-    .regex(/^[\w+=,.@-]{1,64}$/, 'the name of an IAM role')
-    .optional(),
-});
 const page = z.object({ days: z.coerce.number().int().min(1).max(92).default(7) });
 
 /** The one way in for people and programs: CLI and console use nothing else. */
-export function api(deps: Deps, enrolment: Enrolment, authenticate: MiddlewareHandler<Caller>): Hono<Caller> {
+export function api(deps: Deps, authenticate: MiddlewareHandler<Caller>): Hono<Caller> {
   const app = new Hono<Caller>();
   app.use('/v1/*', authenticate);
   app.get('/v1/status', async (c) => c.json(await overview(deps)));
   app.get('/v1/relays', async (c) => c.json(await listRelays(deps)));
-  app.post('/v1/relays', async (c) => {
-    const wanted = checked(enrolRequest, await c.req.json().catch(() => undefined));
-    return c.json(await enrol(deps, enrolment, wanted, c.var.actor), 201);
-  });
-  app.post('/v1/relays/:name/keys', async (c) =>
-    c.json(await rotate(deps, enrolment, checked(relayId, c.req.param('name')), c.var.actor), 201),
-  );
-  app.delete('/v1/relays/:name/keys', async (c) => {
-    await finishRotation(deps, enrolment, checked(relayId, c.req.param('name')), c.var.actor);
-    return c.json({ rotated: c.req.param('name') });
-  });
-  app.delete('/v1/relays/:name', async (c) => {
-    await revoke(deps, enrolment, checked(relayId, c.req.param('name')), c.var.actor);
-    return c.json({ revoked: c.req.param('name') });
-  });
   app.get('/v1/findings', async (c) => c.json(await listFindings(deps, checked(page, c.req.query()).days)));
   app.get('/v1/findings/:id', async (c) => c.json(await findingDetail(deps, c.req.param('id'))));
   app.post('/v1/findings/:id/approve', async (c) => {
@@ -64,10 +40,4 @@ export function api(deps: Deps, enrolment: Enrolment, authenticate: MiddlewareHa
     return c.json({ error: 'internal error; the log has more' }, 500);
   });
   return app;
-}
-
-function checked<T>(schema: z.ZodType<T>, value: unknown): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new HTTPException(400, { message: z.prettifyError(parsed.error) });
 }

@@ -18,6 +18,8 @@ export const registration = z.object({
    * endpoint tells no principals.
    */
   senderId: z.string().optional(),
+  /** IAM role that the relay assumes; absent where it has a key of its own. */
+  role: z.string().optional(),
   commandQueueUrl: z.string(),
   enrolledAt: z.int(),
   /** Zone of log lines that carry none. */
