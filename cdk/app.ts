@@ -13,14 +13,15 @@ import { chooseEnvironment } from './environment.ts';
 import { StatefulStack } from './stateful.ts';
 
 const app = new App();
-const { name, place } = chooseEnvironment(
+const { name, place, settings } = chooseEnvironment(
   app.node.tryGetContext('environment'),
   app.node.tryGetContext('environments'),
 );
 
 new StatefulStack(app, `holdfast-${name}-stateful`, name, {
   env: place,
-  description: 'Holdfast: item table and queues. Holds all data; retained when the stack is deleted.',
+  ...(settings.notify !== undefined && { notify: settings.notify }),
+  description: 'Holdfast: item table, queues, signing key, topics. Holds all data; retained when the stack is deleted.',
 });
 
 Tags.of(app).add('application', 'holdfast');
