@@ -7,6 +7,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Queue, QueueEncryption, type QueueProps } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { Item } from '../shared/store/item-table.ts';
+import { acknowledge } from './acknowledge.ts';
 import { Notices } from './stateful/notices.ts';
 import { relayBoundary } from './stateful/relay-boundary.ts';
 
@@ -73,6 +74,7 @@ export class StatefulStack extends Stack {
     this.reports = this.#queueWithDlq('reports', inputRetention);
     this.dispatch = this.#queueWithDlq('dispatch', nudgeRetention);
     this.dead = this.#queue('dead', { retentionPeriod: deadRetention });
+    acknowledge(this.dead, 'AwsSolutions-SQS3', 'It is a dead-letter queue itself, of what the functions set aside.');
     this.signingKey = this.#signingKey();
 
     const queues = { events: this.events.queue, reports: this.reports.queue };

@@ -29,9 +29,11 @@ export class Notices extends Construct {
     // A key of our own: the one that AWS keeps for SNS lets neither EventBridge nor CloudWatch use it.
     const key = new Key(this, 'Key', { alias: `${prefix}-notices`, enableKeyRotation: true, description: 'Notices' });
     const topic = (name: string): Topic => {
+      const topicName = `${prefix}-${name.toLowerCase()}`;
       const made = new Topic(this, name, {
-        topicName: `${prefix}-${name.toLowerCase()}`,
-        displayName: `Holdfast ${name.toLowerCase()}`,
+        topicName,
+        // Whom mails are from.
+        displayName: topicName,
         masterKey: key,
         enforceSSL: true,
       });

@@ -4,6 +4,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { relayNamePrefix } from '../../aws/relay-names.ts';
 import { relayPolicy } from '../../aws/relay-policy.ts';
+import { acknowledgeWildcards } from '../acknowledge.ts';
 
 interface Queues {
   readonly events: IQueue;
@@ -20,11 +21,15 @@ export function relayBoundary(scope: Construct, environment: string, { events, r
     reports: reports.queueArn,
     commands: relayQueues(scope, environment),
   });
-  return new ManagedPolicy(scope, 'RelayBoundary', {
+  const statements = Statement.map((statement) => PolicyStatement.fromJson(statement));
+  const boundary = new ManagedPolicy(scope, 'RelayBoundary', {
     managedPolicyName: `holdfast-${environment}-relay-boundary`,
     description: 'Permissions boundary of Holdfast relays',
-    statements: Statement.map((statement) => PolicyStatement.fromJson(statement)),
+    statements,
   });
+  const reason = 'Command queues come with enrolment; which one is a relay’s own, its own policy says.';
+  acknowledgeWildcards(boundary, statements, reason);
+  return boundary;
 }
 
 /** ARN of all command queues of an environment; they come with each relay's enrolment. */
