@@ -17,6 +17,7 @@ import {
 } from '@aws-sdk/client-iam';
 import { HTTPException } from 'hono/http-exception';
 import { type AccessKey, rotationUnfinished } from '../functions/api/enrol.ts';
+import { relayPath } from './relay-names.ts';
 import type { PolicyDocument } from './relay-policy.ts';
 
 /**
@@ -30,7 +31,7 @@ export class RelayIdentities {
 
   constructor(iam: IAMClient, environment: string, boundaryArn: string) {
     this.#iam = iam;
-    this.#path = `/holdfast/${environment}/`;
+    this.#path = relayPath(environment);
     this.#boundaryArn = boundaryArn;
   }
 

@@ -16,6 +16,11 @@ export function relayNamePrefix(environment: string): string {
   return `holdfast-${environment}-relay-`;
 }
 
+/** IAM path of an environment's relays, users and roles alike: beyond it enrolment has no rights. */
+export function relayPath(environment: string): string {
+  return `/holdfast/${environment}/`;
+}
+
 /** Queue names take no dots, relay names no underscores: one stands for the other. */
 export function commandQueueName(environment: string, relay: string): string {
   return `${relayResourceName(environment, relay).replaceAll('.', '_')}.fifo`;

@@ -1,27 +1,16 @@
 /**
- * Holdfast on AWS. So far what holds data; the functions over it come as stacks of their own.
+ * Holdfast on AWS (docs/aws.md).
  *
- *     npx cdk synth                             prints the template; environment `dev`, no network, no credentials
- *     npx cdk synth -c environment=production   another one of those in cdk.json; also writes cdk.out/
- *     npx cdk diff, npx cdk deploy              against the account; both take the same -c
+ *     npx cdk synth                             writes cdk.out/; environment `dev`, no network, no credentials
+ *     npx cdk synth -c environment=production   another one of those in cdk.json
+ *     npx cdk diff, npx cdk deploy --all        against the account; both take the same -c
  *
  * An environment in cdk.json may name its `account` and `region`; then it is deployed there or not at all.
  * `local` is LocalStack.
  */
-import { App, Tags } from 'aws-cdk-lib';
+import { App } from 'aws-cdk-lib';
 import { chooseEnvironment } from './environment.ts';
-import { StatefulStack } from './stateful.ts';
+import { addStacks } from './stacks.ts';
 
 const app = new App();
-const { name, place } = chooseEnvironment(
-  app.node.tryGetContext('environment'),
-  app.node.tryGetContext('environments'),
-);
-
-new StatefulStack(app, `holdfast-${name}-stateful`, name, {
-  env: place,
-  description: 'Holdfast: item table and queues. Holds all data; retained when the stack is deleted.',
-});
-
-Tags.of(app).add('application', 'holdfast');
-Tags.of(app).add('environment', name);
+addStacks(app, chooseEnvironment(app.node.tryGetContext('environment'), app.node.tryGetContext('environments')));

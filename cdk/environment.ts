@@ -6,10 +6,26 @@ export interface Environment {
   readonly name: string;
   /** Account and region it is bound to. Absent: those of the credentials at deployment. */
   readonly place: Place;
+  readonly settings: EnvironmentSettings;
+}
+
+/** What a site decides of an installation; where it says nothing, the functions' own defaults hold (aws/settings.ts). */
+export interface EnvironmentSettings {
+  /** Appended to logins without one. This and the aliases are fixed at the first start for good. */
+  readonly realm?: string;
+  readonly realmAliases?: Readonly<Record<string, string>>;
+  /** Automatic containments in an hour before a person is asked instead. */
+  readonly maxContainmentsPerHour?: number;
+  /** Who gets findings and alarms by mail. */
+  readonly notify?: string;
+  /** Folder of rules instead of the shipped one, from where cdk.json lies. */
+  readonly rules?: string;
 }
 
 /** Queue names end at 80 characters; this leaves room for the rest of ours. */
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,19}$/, 'expected 1 to 20 of a-z, 0-9 and -, a letter first');
+
+const domain = z.string().min(1).max(255);
 
 const known = z.record(
   name,
@@ -23,6 +39,11 @@ const known = z.record(
       .string()
       .regex(/^[a-z]{2}(-[a-z]+)+-\d+$/, 'expected a region, as us-east-1')
       .exactOptional(),
+    realm: domain.exactOptional(),
+    realmAliases: z.record(domain, domain).exactOptional(),
+    maxContainmentsPerHour: z.int().nonnegative().exactOptional(),
+    notify: z.email().exactOptional(),
+    rules: z.string().min(1).exactOptional(),
   }),
 );
 
@@ -35,13 +56,13 @@ const known = z.record(
 export function chooseEnvironment(chosen: unknown, environments: unknown): Environment {
   const parsed = known.safeParse(environments);
   if (!parsed.success) throw new Error(`cdk.json, context.environments:\n${z.prettifyError(parsed.error)}`);
-  const places = new Map(Object.entries(parsed.data));
+  const all = new Map(Object.entries(parsed.data));
   const wanted = chosen ?? 'dev';
-  const place = typeof wanted === 'string' ? places.get(wanted) : undefined;
-  if (typeof wanted !== 'string' || place === undefined) {
-    throw new Error(
-      `no environment ${JSON.stringify(wanted)} in cdk.json; there are: ${[...places.keys()].join(', ')}`,
-    );
+  const found = typeof wanted === 'string' ? all.get(wanted) : undefined;
+  if (typeof wanted !== 'string' || found === undefined) {
+    throw new Error(`no environment ${JSON.stringify(wanted)} in cdk.json; there are: ${[...all.keys()].join(', ')}`);
   }
-  return { name: wanted, place };
+  const { account, region, ...settings } = found;
+  const place = { ...(account !== undefined && { account }), ...(region !== undefined && { region }) };
+  return { name: wanted, place, settings };
 }

@@ -121,7 +121,62 @@ test('each name carries its environment, so two of them fit one account', () => 
   for (const name of names) expect(name).toMatch(/^holdfast-test-/);
 });
 
-test('the outputs give the table and each queue', () => {
-  const outputs = Object.values(template.findOutputs('*')).map(({ Value }) => Value.Ref);
-  expect(outputs.sort()).toEqual([...Object.keys(tables), ...queues.map(({ logicalId }) => logicalId)].sort());
+test('the outputs give whatever the functions, their tests and people are told', () => {
+  const outputs = Object.keys(template.findOutputs('*'));
+  expect(outputs.sort()).toEqual([
+    'DeadQueueUrl',
+    'DispatchDeadQueueUrl',
+    'DispatchQueueUrl',
+    'EventsDeadQueueUrl',
+    'EventsQueueUrl',
+    'FindingsTopicArn',
+    'ItemsTableName',
+    'OperationsTopicArn',
+    'RelayBoundaryArn',
+    'ReportsDeadQueueUrl',
+    'ReportsQueueUrl',
+    'SigningKeyArn',
+  ]);
 });
+
+test('the key that signs orders is P-256, signs only, and stays', () => {
+  template.hasResource('AWS::KMS::Key', {
+    Properties: { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY', PendingWindowInDays: 30 },
+    DeletionPolicy: 'Retain',
+    UpdateReplacePolicy: 'Retain',
+  });
+  template.hasResourceProperties('AWS::KMS::Alias', { AliasName: 'alias/holdfast-test' });
+});
+
+test('findings go from the event bus to an encrypted topic, where nobody but that rule may publish', () => {
+  template.hasResourceProperties('AWS::Events::Rule', {
+    EventPattern: { source: ['holdfast'], 'detail-type': ['Holdfast finding'] },
+    Targets: [Match.objectLike({ Arn: { Ref: 'NoticesFindings9526E982' } })],
+  });
+  template.allResourcesProperties('AWS::SNS::Topic', { KmsMasterKeyId: Match.anyValue() });
+  const publishers = allowed('AWS::SNS::TopicPolicy').map(({ Principal, Action, Condition }) => [
+    Principal,
+    Action,
+    Object.keys(Condition).sort(),
+  ]);
+  expect(publishers).toEqual([
+    [{ Service: 'events.amazonaws.com' }, 'sns:Publish', ['ArnLike', 'StringEquals']],
+    [{ Service: 'cloudwatch.amazonaws.com' }, 'sns:Publish', ['ArnLike', 'StringEquals']],
+  ]);
+});
+
+test('notices go by mail where an address is given, and nowhere else', () => {
+  template.resourceCountIs('AWS::SNS::Subscription', 0);
+  const told = new StatefulStack(new App({ context }), 'told', 'test', { notify: 'security@example.org' });
+  Template.fromStack(told).resourcePropertiesCountIs(
+    'AWS::SNS::Subscription',
+    { Protocol: 'email', Endpoint: 'security@example.org' },
+    2,
+  );
+});
+
+function allowed(type: string) {
+  return Object.values(template.findResources(type))
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+    .filter(({ Effect }) => Effect === 'Allow');
+}

@@ -1,11 +1,18 @@
 import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { AttributeType, Billing, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import type { IRule } from 'aws-cdk-lib/aws-events';
+import type { IManagedPolicy } from 'aws-cdk-lib/aws-iam';
+import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Queue, QueueEncryption, type QueueProps } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { Item } from '../shared/store/item-table.ts';
+import { acknowledge } from './acknowledge.ts';
+import { Notices } from './stateful/notices.ts';
+import { relayBoundary } from './stateful/relay-boundary.ts';
 
 /** A function may take this long with a batch at most, and a failed message comes again after it. */
-const visibilitySeconds = 30;
+export const visibilitySeconds = 30;
 
 /**
  * How long the store may be away before a message counts as undeliverable; twice the five minutes that must be safe.
@@ -25,31 +32,62 @@ const inputRetention = Duration.days(8);
 /** A nudge only says that the outbox holds something, and each sweep repeats it. */
 const nudgeRetention = Duration.hours(1);
 
+export interface StatefulProps extends StackProps {
+  /** Who gets findings and alarms by mail. */
+  readonly notify?: string;
+}
+
+/** A queue that a function consumes, and where its messages go that failed too often. */
+export interface Consumed {
+  readonly queue: Queue;
+  readonly deadLetters: Queue;
+}
+
 /**
- * What holds data: the item table and the queues; nothing here goes with the stack. The names are fixed because relays
- * have the queues' URLs in their configuration: where a change would replace a queue or the table by an empty one, a
- * fixed name makes the deployment fail instead. Command queues come with each relay's enrolment.
+ * What holds data or is known outside by its name: the item table, the queues, the key that signs orders, the topics,
+ * the boundary of relays' rights; nothing of it goes with the stack. The names are fixed because relays have the queues'
+ * URLs in their configuration: where a change would replace a queue or the table by an empty one, a fixed name makes the
+ * deployment fail instead. Command queues come with each relay's enrolment.
  */
 export class StatefulStack extends Stack {
+  readonly table: TableV2;
+  readonly events: Consumed;
+  readonly reports: Consumed;
+  readonly dispatch: Consumed;
+  /** Malformed input with its reason, sent by the functions. Nothing consumes it but a person. */
+  readonly dead: Queue;
+  readonly signingKey: Key;
+  readonly relayBoundary: IManagedPolicy;
+  readonly operationsTopic: ITopic;
+  readonly findingsRule: IRule;
   readonly #prefix: string;
 
   /** @param environment part of each name: see environment.ts */
-  constructor(scope: Construct, id: string, environment: string, props: StackProps) {
+  constructor(scope: Construct, id: string, environment: string, { notify, ...props }: StatefulProps) {
     super(scope, id, { ...props, terminationProtection: true });
     this.#prefix = `holdfast-${environment}`;
 
-    this.#itemTable();
+    this.table = this.#itemTable();
     // Log lines of all relays: order is not needed, and a FIFO queue would cost more.
-    this.#queueWithDlq('events', inputRetention);
+    this.events = this.#queueWithDlq('events', inputRetention);
     // Heartbeats, snapshots, results, proofs.
-    this.#queueWithDlq('reports', inputRetention);
-    this.#queueWithDlq('dispatch', nudgeRetention);
-    // Malformed input with its reason, sent by the functions. Nothing consumes it but a person.
-    this.#queue('dead', { retentionPeriod: deadRetention });
+    this.reports = this.#queueWithDlq('reports', inputRetention);
+    this.dispatch = this.#queueWithDlq('dispatch', nudgeRetention);
+    this.dead = this.#queue('dead', { retentionPeriod: deadRetention });
+    acknowledge(this.dead, 'AwsSolutions-SQS3', 'It is a dead-letter queue itself, of what the functions set aside.');
+    this.signingKey = this.#signingKey();
+
+    const queues = { events: this.events.queue, reports: this.reports.queue };
+    this.relayBoundary = relayBoundary(this, environment, queues);
+    new CfnOutput(this, 'RelayBoundaryArn', { value: this.relayBoundary.managedPolicyArn });
+
+    const notices = new Notices(this, 'Notices', { prefix: this.#prefix, ...(notify !== undefined && { notify }) });
+    this.operationsTopic = notices.operations;
+    this.findingsRule = notices.findingsRule;
   }
 
   /** The attributes are the item's own members, one to one. */
-  #itemTable(): void {
+  #itemTable(): TableV2 {
     const table = new TableV2(this, 'Items', {
       tableName: `${this.#prefix}-items`,
       partitionKey: { name: 'pk' satisfies keyof Item, type: AttributeType.STRING },
@@ -62,12 +100,31 @@ export class StatefulStack extends Stack {
       removalPolicy: RemovalPolicy.RETAIN,
     });
     new CfnOutput(this, 'ItemsTableName', { value: table.tableName });
+    return table;
+  }
+
+  /**
+   * Signs orders (ES256); relays have its public half in exec.yaml, so another key would make each of them deaf until it
+   * is enrolled anew.
+   */
+  #signingKey(): Key {
+    const key = new Key(this, 'SigningKey', {
+      alias: this.#prefix,
+      description: `Signs the orders that ${this.#prefix} gives its relays`,
+      keySpec: KeySpec.ECC_NIST_P256,
+      keyUsage: KeyUsage.SIGN_VERIFY,
+      pendingWindow: Duration.days(30),
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    new CfnOutput(this, 'SigningKeyArn', { value: key.keyArn });
+    return key;
   }
 
   /** A queue that a function consumes. What fails too often goes to `NAME-dead`, from where it can be sent back. */
-  #queueWithDlq(name: string, retentionPeriod: Duration): void {
-    const queue = this.#queue(`${name}-dead`, { retentionPeriod: deadRetention });
-    this.#queue(name, { retentionPeriod, deadLetterQueue: { queue, maxReceiveCount } });
+  #queueWithDlq(name: string, retentionPeriod: Duration): Consumed {
+    const deadLetters = this.#queue(`${name}-dead`, { retentionPeriod: deadRetention });
+    const queue = this.#queue(name, { retentionPeriod, deadLetterQueue: { queue: deadLetters, maxReceiveCount } });
+    return { queue, deadLetters };
   }
 
   #queue(name: string, props: QueueProps): Queue {

@@ -11,6 +11,8 @@ const fixed = z.object({
   hashKey: z.string(),
 });
 
+export const fixedPartition = 'hub';
+
 /**
  * What keys and hashes are made from: fixed at the first start, since everything stored depends on it.
  * @throws ConfigError where `wanted` differs from what was fixed
@@ -21,7 +23,7 @@ export async function openFixed(
 ): Promise<{ readonly accountRule: AccountRule; readonly hash: KeyedHash }> {
   const rule = lowerCase(wanted);
   const first = { ...rule, hashKey: randomBytes(32).toString('base64') };
-  const [pk, sk] = ['hub', 'fixed'];
+  const [pk, sk] = [fixedPartition, 'fixed'];
   if ((await table.get(pk, sk)) === undefined) await table.put({ pk, sk, body: first as Json }, 'absent');
   const { hashKey, ...kept } = fixed.parse((await table.get(pk, sk))?.body);
   if (canonical(kept) !== canonical(rule)) {
