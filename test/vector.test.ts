@@ -14,6 +14,7 @@ import { factOf } from '../shared/correlate/collect.ts';
 import type { Part } from '../shared/correlate/facts.ts';
 import { parseLine } from '../shared/parse/line.ts';
 import { linesMessage } from '../shared/wire/events.ts';
+import { unpackLines } from '../shared/wire/lines.ts';
 import { startDeps } from './deps.fixture.ts';
 import { readConfig, throughTransforms } from './vector-pipeline.fixture.ts';
 import { configFault, describeWithVrl, type LogEvent, runVrl } from './vrl.fixture.ts';
@@ -134,6 +135,16 @@ describeWithVrl('the Vector configs in a real VRL engine', () => {
     for (const { chain } of [one, other]) {
       expect(chain.generations).toMatchObject([{ start: 0, end: bytes.length, gaps: [] }]);
     }
+  });
+
+  test('a line that is too long is cut where the agent cuts it, also within a character', () => {
+    const lines = ['x'.repeat(3_000), 'ü'.repeat(600), 'aü'.repeat(1_500), '\u{1f600}'.repeat(700)];
+    const bytes = Buffer.from(lines.map((text) => `Nov 24 10:13:12 mx postfix/smtpd[1]: ${text}\n`).join(''));
+    const packer = new Packer({ relay: 'mx1', file: '/var/log/mail.log', zone: 'UTC' });
+    for (const line of new LineSplitter(0).push(bytes)) packer.add(line);
+    const byVector = throughTransforms(file, 'shape', 'body', fileEvents(bytes, '/var/log/mail.log'));
+    const texts = byVector.map((pack) => unpackLines(linesMessage.parse(pack)));
+    expect(texts).toEqual([unpackLines(packer.take())]);
   });
 
   test('what Vector sends again after a crash, packed otherwise, is the same facts again (I2)', async () => {
