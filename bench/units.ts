@@ -11,7 +11,6 @@ import { openFixed } from '../shared/store/fixed.ts';
 import { Outbox } from '../shared/store/outbox.ts';
 import { PartStore } from '../shared/store/parts.ts';
 import { RelayStore } from '../shared/store/relays.ts';
-import { SweepStore } from '../shared/store/sweep.ts';
 import * as cast from './units/cast.ts';
 import { MeteredTable } from './units/meter.ts';
 
@@ -42,7 +41,6 @@ const parts = () => new PartStore(table);
 const findings = new FindingStore(table);
 const relays = new RelayStore(table);
 const outbox = new Outbox(table);
-const sweeps = new SweepStore(table);
 
 console.log('| what is done | calls | read units | write units |\n| --- | --- | --- | --- |');
 async function measure(what: string, act: () => Promise<unknown>): Promise<void> {
@@ -50,9 +48,6 @@ async function measure(what: string, act: () => Promise<unknown>): Promise<void>
   await act();
   const { calls, reads, writes } = table.take();
   console.log(`| ${what} | ${calls} | ${reads} | ${writes} |`);
-}
-async function readAll(parts: AsyncIterable<unknown>): Promise<void> {
-  for await (const _ of parts);
 }
 
 const now = cast.now;
@@ -72,14 +67,16 @@ await measure("a full pack of one thief's mail becomes a part", () => parts().pu
 for (let pack = 1; pack < 60; pack++) await parts().put(cast.part('mx2', 36), now - pack * 10_000, `rest ${pack}`);
 for (let pack = 1; pack < 200; pack++) await parts().put(storm, now - pack * 3_000, `storm ${pack}`);
 const tenMinutes = now - 600_000;
-await measure("ingest reads a relay's last ten minutes, at rest (60 parts)", () =>
-  readAll(parts().newestFirst('mx2', tenMinutes, now)),
+const warm = parts();
+await measure("a process reads a relay's last ten minutes, at rest (60 parts)", () =>
+  warm.between('mx2', tenMinutes, now - 10_000),
 );
-await measure("ingest reads a relay's last ten minutes, in a storm (200 parts)", () =>
-  readAll(parts().newestFirst('mx1', tenMinutes, now)),
+await measure('and again ten seconds later: the last 50 s', () => warm.between('mx2', tenMinutes, now));
+await measure("a process reads a relay's last ten minutes, in a storm (200 parts)", () =>
+  warm.between('mx1', tenMinutes, now - 3_000),
 );
-await measure('the sweep looks for new parts of a relay: one', () => parts().since('mx2', now - 15_000, now));
-await measure('the sweep looks for new parts of a relay: none', () => parts().since('mx3', now - 15_000, now));
+await measure('and again three seconds later: the last 43 s', () => warm.between('mx1', tenMinutes, now));
+await measure('a process looks for parts of a relay: none', () => parts().between('mx3', tenMinutes, now));
 
 await measure('a relay is enrolled', () => relays.enrol(cast.registration('mx1')));
 await measure("a message's sender is looked up", () => relays.get('mx1'));
@@ -145,21 +142,6 @@ await measure('its result is kept', async () => {
 await measure('a proof is kept', () => relays.saveAccountOnRelay(account, cast.accountOnRelay('mx1')));
 for (let relay = 2; relay <= 200; relay++) await relays.saveAccountOnRelay(account, cast.accountOnRelay(`mx${relay}`));
 await measure('what 200 relays proved of an account is read', () => relays.accountOnRelays(account));
-
-await sweeps.saveCursors(cast.cursors());
-await measure('a sweep reads and writes its cursors (1,000 relays)', async () => {
-  await sweeps.cursors();
-  await sweeps.saveCursors(cast.cursors());
-});
-for (const accounts of [100, 1_000, 5_000, 15_000]) {
-  await sweeps.saveShard(0, cast.shard(accounts));
-  await measure(
-    `a sweep reads and writes one of its 16 shards (${accounts.toLocaleString('en')} accounts)`,
-    async () => {
-      await sweeps.saveShard(0, await sweeps.shard(0));
-    },
-  );
-}
 
 await client.send(new DeleteTableCommand({ TableName }));
 client.destroy();

@@ -6,7 +6,6 @@ import { parseLine } from '../../shared/parse/line.ts';
 import type { AuditEntry } from '../../shared/store/findings.ts';
 import type { Claimed, OutboxEntry } from '../../shared/store/outbox.ts';
 import type { AccountOnRelay, CommandRecord, Registration, RelayStatus } from '../../shared/store/relays.ts';
-import type { SweepCounts, SweepShard } from '../../shared/store/sweep.ts';
 import type { Proof, SnapshotMessage } from '../../shared/wire/events.ts';
 import { Dice } from '../ids/dice.ts';
 
@@ -173,19 +172,4 @@ export function accountOnRelay(relay: string): AccountOnRelay {
     return { account: accountOf(1), what, verified: true, held: 41, outsideHold: 0, connections: 0 };
   };
   return { relay, findingId: id(1), since: now, at: now, proofs: [proof('quarantine'), proof('kick')] };
-}
-
-export function cursors(): Record<string, number> {
-  return Object.fromEntries(Array.from({ length: fleet }, (_, relay) => [`mx${relay + 1}`, now - dice.below(5_000)]));
-}
-
-/** Accounts as a normal day shows them: one or two messages in ten minutes, on one relay or two. */
-export function shard(size: number): SweepShard {
-  const minute = Math.floor(now / 60_000);
-  const counts = (): SweepCounts => {
-    const minutes = Array.from({ length: 1 + dice.below(2) }, () => [minute - dice.below(10), 1] as const);
-    const relays = Array.from({ length: 1 + dice.below(2) }, () => `mx${1 + dice.below(fleet)}`);
-    return { minutes: new Map(minutes), relays: new Set(relays) };
-  };
-  return { accounts: new Map(Array.from({ length: size }, (_, number) => [account(number), counts()])) };
 }
