@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Server {
@@ -13,6 +14,8 @@ export interface ServerStart {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** File for what it prints. No pipe: LocalStack, stopped because its parent was killed, would hang on a broken one. */
+  readonly log: string;
   readonly url: string;
   /** Asked until it does not throw. */
   readonly isReady: () => Promise<unknown>;
@@ -27,19 +30,24 @@ const stopWithinMs = 15_000;
  * SIGTERM (`setpriv --pdeathsig`).
  * @throws Error with the last of what it printed, if it ends or says nothing in time
  */
-export async function startServer({ command, args, cwd, env, url, isReady, signal }: ServerStart): Promise<Server> {
+export async function startServer({
+  command,
+  args,
+  cwd,
+  env,
+  log,
+  url,
+  isReady,
+  signal,
+}: ServerStart): Promise<Server> {
   signal.throwIfAborted();
+  const output = openSync(log, 'a');
   const child = spawn('setpriv', ['--pdeathsig', 'TERM', command, ...args], {
     cwd,
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', output, output],
   });
-  let told = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      told = (told + text).slice(-4000);
-    });
-  }
+  closeSync(output);
   let failure: string | undefined;
   const ended = new Promise<void>((resolve) => {
     child.on('error', (error) => {
@@ -67,7 +75,7 @@ export async function startServer({ command, args, cwd, env, url, isReady, signa
     }
     if (failure !== undefined || signal.aborted) {
       await stop();
-      throw new Error(`${command} at ${url}: ${failure ?? 'stopped'}\n${told}`);
+      throw new Error(`${command} at ${url}: ${failure ?? 'stopped'}\n${readFileSync(log, 'utf8').slice(-4000)}`);
     }
     await sleep(200);
   }

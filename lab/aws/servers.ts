@@ -35,13 +35,14 @@ generate-node-address = false
     command: 'java',
     args: ['-Xmx256m', `-Dconfig.file=${config}`, '-cp', 'lib/*', 'org.elasticmq.server.Main'],
     cwd: parts.elasticmq,
+    log: join(folder, 'elasticmq.log'),
     url,
     isReady: () => fetch(url),
     signal,
   });
 }
 
-export async function startDynamodbLocal({ parts, signal }: Start): Promise<Server> {
+export async function startDynamodbLocal({ parts, folder, signal }: Start): Promise<Server> {
   const port = await freePort(loopback);
   const url = `http://${loopback}:${port}`;
   const library = '-Djava.library.path=DynamoDBLocal_lib';
@@ -50,6 +51,7 @@ export async function startDynamodbLocal({ parts, signal }: Start): Promise<Serv
     command: 'java',
     args: ['-Xmx512m', library, '-jar', 'DynamoDBLocal.jar', ...options],
     cwd: parts.dynamodbLocal,
+    log: join(folder, 'dynamodb-local.log'),
     url,
     isReady: () => fetch(url),
     signal,
@@ -66,6 +68,7 @@ export async function startLocalstack({ parts, folder, signal }: Start): Promise
     command: join(parts.localstack, 'venv/bin/python'),
     args: ['-m', 'localstack.runtime.main'],
     cwd: folder,
+    log: join(folder, 'localstack.log'),
     env: {
       // An IPv4 address here is dropped, and it would listen on all interfaces.
       GATEWAY_LISTEN: `[::ffff:${loopback}]:${port}`,
