@@ -2,10 +2,15 @@
  * What each access pattern of docs/store.md costs in DynamoDB's capacity units, as DynamoDB Local reckons them: the
  * Store's own classes on items of the sizes that the scale of the design makes.
  *
- *     HOLDFAST_TEST_DYNAMODB_ENDPOINT=http://127.0.0.1:8000 node bench/units.ts
+ *     node bench/units.ts
+ *
+ * DynamoDB Local is fetched and started, or is at HOLDFAST_TEST_DYNAMODB_ENDPOINT.
  */
 import { randomBytes } from 'node:crypto';
 import { CreateTableCommand, DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { fetchParts } from '../lab/aws/parts.ts';
+import { place, startDynamodbLocal } from '../lab/aws/servers.ts';
+import { standFolder } from '../lab/aws/stand.ts';
 import { FindingStore } from '../shared/store/findings.ts';
 import { openFixed } from '../shared/store/fixed.ts';
 import { Outbox } from '../shared/store/outbox.ts';
@@ -14,11 +19,9 @@ import { RelayStore } from '../shared/store/relays.ts';
 import * as cast from './units/cast.ts';
 import { MeteredTable } from './units/meter.ts';
 
-const client = new DynamoDBClient({
-  endpoint: process.env['HOLDFAST_TEST_DYNAMODB_ENDPOINT'] ?? 'http://127.0.0.1:8000',
-  region: 'us-east-1',
-  credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-});
+const own = process.env['HOLDFAST_TEST_DYNAMODB_ENDPOINT'];
+const { url: endpoint, stop } = own === undefined ? await startOne() : { url: own, stop: async () => {} };
+const client = new DynamoDBClient({ ...place, endpoint });
 const TableName = `units-${randomBytes(4).toString('hex')}`;
 await client.send(
   new CreateTableCommand({
@@ -145,3 +148,9 @@ await measure('what 200 relays proved of an account is read', () => relays.accou
 
 await client.send(new DeleteTableCommand({ TableName }));
 client.destroy();
+await stop();
+
+async function startOne() {
+  const signal = new AbortController().signal;
+  return startDynamodbLocal({ parts: await fetchParts(signal), folder: standFolder(), signal });
+}
