@@ -301,7 +301,9 @@ describe('reports', () => {
       () => reports().some(({ kind }) => kind === 'heartbeat') && reports().some(({ kind }) => kind === 'snapshot'),
     );
     const heartbeat = reports().find(({ kind }) => kind === 'heartbeat');
+    const bytes = Buffer.byteLength(accept('AAAAA0', 'thief') + accept('AAAAA1', 'thief'));
     expect(heartbeat).toMatchObject({
+      maillogs: [{ file, bytes }],
       relay: 'mx1',
       desired: { generation: 7, digest: 'abc' },
       counts: { execConnected: 1 },

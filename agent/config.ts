@@ -22,6 +22,8 @@ export const agentConfig = z
       .array(z.strictObject({ name, configDirectory: z.string().startsWith('/', 'an absolute path') }))
       .min(1)
       .max(64),
+    /** Who ships the maillogs: with `vector` the agent reads them for its own index and for backfills only. */
+    shipper: z.enum(['agent', 'vector']).default('agent'),
     execSocket: z.string().startsWith('/', 'an absolute path'),
     user: userName.default('holdfast'),
     /** Of log lines that name no zone; this machine's where absent. */

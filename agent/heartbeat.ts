@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import type { HeartbeatMessage } from '../shared/wire/events.ts';
 import type { AgentConfig } from './config.ts';
@@ -22,8 +23,20 @@ export async function heartbeat(
     zone: config.zone,
     instances: config.instances.map(({ name }) => ({ name, addresses })),
     desired,
+    maillogs: await sizes(config.maillogs),
     counts: { ...counters.all(), execConnected: exec.isConnected ? 1 : 0 },
   };
+}
+
+/** A log that is just being rotated, or that nobody writes, has no size. */
+async function sizes(files: readonly string[]): Promise<{ file: string; bytes: number }[]> {
+  const found = files.map((file) =>
+    stat(file).then(
+      ({ size: bytes }) => [{ file, bytes }],
+      () => [],
+    ),
+  );
+  return (await Promise.all(found)).flat();
 }
 
 function ownAddresses(): string[] {

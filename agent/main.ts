@@ -48,7 +48,7 @@ export async function becomeAgentUser(options: {
 }
 
 /**
- * The unprivileged half of a relay: ships the maillogs, keeps the local index, carries orders to exec and results back.
+ * The unprivileged half of a relay: ships the maillogs (unless Vector does), keeps the local index, carries orders to exec and results back.
  * Its state is `stateDirectory`/agent.
  */
 export async function startAgent(options: {
@@ -154,7 +154,9 @@ export async function startAgent(options: {
     supervise('receiving orders', receive),
     supervise('heartbeats', beat),
     supervise('snapshots', takeSnapshotsEver),
-    ...config.maillogs.map((file) => supervise(`shipping ${file}`, () => ship(file))),
+    ...(config.shipper === 'agent' ? config.maillogs : []).map((file) =>
+      supervise(`shipping ${file}`, () => ship(file)),
+    ),
     ...config.maillogs.map((file) => supervise(`indexing ${file}`, () => follow(file))),
   ];
   log.info({ relay, maillogs: config.maillogs }, 'agent started');

@@ -45,8 +45,8 @@ describe('packer', () => {
   });
 
   it('cuts a line at 2,048 bytes and closes a pack at 300 lines', () => {
-    const long = `smtpd[1]: ${'ü'.repeat(5_000)}`;
-    const packs = packAll(linesOf([long, ...Array.from({ length: 300 }, (_, index) => `smtpd[1]: ${index}`)]));
+    const long = `postfix/smtpd[1]: ${'ü'.repeat(5_000)}`;
+    const packs = packAll(linesOf([long, ...Array.from({ length: 300 }, (_, index) => `postfix/smtpd[1]: ${index}`)]));
     expect(packs.map((pack) => pack.n)).toEqual([300, 1]);
     const [first] = unpackLines(linesMessage.parse(packs[0]));
     expect(Buffer.byteLength(first ?? '')).toBeLessThanOrEqual(2_050);
@@ -54,12 +54,12 @@ describe('packer', () => {
 
   it('begins another pack where the chain breaks', () => {
     const packer = newPacker();
-    expect(packer.add({ offset: 100, end: 110, text: 'smtpd[1]:' })).toBe(true);
-    expect(packer.add({ offset: 0, end: 10, text: 'smtpd[1]:' })).toBe(false);
+    expect(packer.add({ offset: 100, end: 110, text: 'postfix/smtpd[1]:' })).toBe(true);
+    expect(packer.add({ offset: 0, end: 10, text: 'postfix/smtpd[1]:' })).toBe(false);
   });
 
   it('keeps a body below 200 KB whatever the lines hold', () => {
-    const noise = () => `smtpd[1]: ${randomBytes(1_500).toString('latin1').replaceAll('\n', ' ')}`;
+    const noise = () => `postfix/smtpd[1]: ${randomBytes(1_500).toString('latin1').replaceAll('\n', ' ')}`;
     for (const pack of packAll(linesOf(Array.from({ length: 600 }, noise)))) {
       expect(asciiJson(pack).length).toBeLessThan(200_000);
     }
@@ -69,7 +69,7 @@ describe('packer', () => {
     const text = fc.string({ maxLength: 80 }).map((each) => each.replaceAll('\n', ' '));
     const line = fc.oneof(
       text,
-      text.map((each) => `smtpd[1]: ${each}`),
+      text.map((each) => `postfix/smtpd[1]: ${each}`),
       fc.constant(`status=${'z'.repeat(1_900)}`),
     );
     fc.assert(

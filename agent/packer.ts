@@ -2,17 +2,23 @@ import type { LinesMessage } from '../shared/wire/events.ts';
 import { packLines } from '../shared/wire/lines.ts';
 import type { Line } from './lines.ts';
 
-/** Programs whose lines the hub reads; the same test as in the Vector configuration, so that both ship the same. */
+/**
+ * Words of which each line that the hub makes a fact of has one, in any form that shared/parse reads; the same list as in
+ * vector/*.yaml, so that both ship the same (test/vector.test.ts). `postfix ` and `postfix"`: rsyslog's RFC 5424 and journals
+ * may cut the program's name off.
+ */
 const marks = [
-  'smtpd[',
+  '/smtpd',
   'status=',
-  '/qmgr[',
-  '/cleanup[',
-  '/pickup[',
-  'postsuper[',
-  '/bounce[',
+  'qmgr',
+  '/cleanup',
+  '/pickup',
+  'postsuper',
+  '/bounce',
   'dovecot',
-  'MailScanner[',
+  'MailScanner',
+  'postfix ',
+  'postfix"',
 ];
 
 /** Only what somebody central reads leaves the host. */

@@ -3,13 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Deps } from '../functions/deps.ts';
 import { loadRules } from '../shared/decide/rules.ts';
+import { ChainStore } from '../shared/store/chains.ts';
 import { FindingStore } from '../shared/store/findings.ts';
 import { openFixed } from '../shared/store/fixed.ts';
 import type { ItemTable } from '../shared/store/item-table.ts';
 import { Outbox } from '../shared/store/outbox.ts';
 import { PartStore } from '../shared/store/parts.ts';
 import { RelayStore } from '../shared/store/relays.ts';
-import { SweepStore } from '../shared/store/sweep.ts';
 import type { Signer } from '../shared/wire/jws.ts';
 import type { Settings } from './settings.ts';
 
@@ -31,7 +31,7 @@ export async function awsDeps(settings: Settings, { table, ...given }: Surroundi
     findings: new FindingStore(table),
     relays: new RelayStore(table),
     outbox: new Outbox(table),
-    sweeps: new SweepStore(table),
+    chains: new ChainStore(table),
     queues: { dispatch: settings.HOLDFAST_DISPATCH_QUEUE, dead: settings.HOLDFAST_DEAD_QUEUE },
     rules: loadRules(settings.HOLDFAST_RULES),
     maxContainmentsPerHour: settings.HOLDFAST_MAX_CONTAINMENTS_PER_HOUR,

@@ -14,7 +14,7 @@ import { writeLog } from './ids/log-file.ts';
 const lines = Number(process.argv[2] ?? 1_000_000);
 const runs = Number(process.argv[3] ?? 3);
 /** As installed. */
-const program = ['--max-semi-space-size=2', join(import.meta.dirname, '../cli/holdfast.js')];
+const program = ['--max-semi-space-size=1', join(import.meta.dirname, '../cli/holdfast.js')];
 const folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-'));
 const log = join(folder, 'mail.log');
 const metrics = join(folder, 'sasl.mtail');

@@ -1,5 +1,5 @@
-#!/usr/bin/env -S node --max-semi-space-size=2
-// A young generation of 2 MB: as large as it likes to be it costs 100 MB, and saves nothing here.
+#!/usr/bin/env -S node --max-semi-space-size=1
+// A young generation of 1 MB: as large as it likes to be it costs 100 MB, and saves nothing here.
 // The installed program: cli/main.ts, with its stripped and compiled code kept from one start to the next. JavaScript,
 // because a first file in TypeScript would load the type stripper before the cache can spare it.
 import { statSync } from 'node:fs';

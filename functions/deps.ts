@@ -2,11 +2,11 @@ import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { AccountRule } from '../shared/account/account.ts';
 import type { KeyedHash } from '../shared/correlate/collect.ts';
 import type { Rule } from '../shared/decide/rules.ts';
+import type { ChainStore } from '../shared/store/chains.ts';
 import type { FindingStore } from '../shared/store/findings.ts';
 import type { FindingEvent, Outbox } from '../shared/store/outbox.ts';
 import type { PartStore } from '../shared/store/parts.ts';
 import type { RelayStore } from '../shared/store/relays.ts';
-import type { SweepStore } from '../shared/store/sweep.ts';
 import type { Signer } from '../shared/wire/jws.ts';
 
 /** A structured logger; pino and Powertools' Logger both fit behind it. */
@@ -28,7 +28,13 @@ export type Metric =
   | 'containmentsBraked'
   | 'relaysSilent'
   | 'relaysClockOff'
-  | 'ordersRefused';
+  | 'ordersRefused'
+  /** Byte ranges of a log that did not arrive and were asked for … */
+  | 'packsMissing'
+  /** … and that did not come when asked for: lines are lost. */
+  | 'packsLost'
+  /** Relays whose log grows while its lines do not arrive. */
+  | 'relaysLinesStopped';
 
 /** What the functions work with. The hub and each Lambda build it once; nothing else knows where it runs. */
 export interface Deps {
@@ -36,7 +42,7 @@ export interface Deps {
   readonly findings: FindingStore;
   readonly relays: RelayStore;
   readonly outbox: Outbox;
-  readonly sweeps: SweepStore;
+  readonly chains: ChainStore;
   readonly sqs: SQSClient;
   readonly queues: { readonly dispatch: string; readonly dead: string };
   readonly signer: Signer;

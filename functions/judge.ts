@@ -1,4 +1,5 @@
 import { canonicalAccount } from '../shared/account/account.ts';
+import type { Part } from '../shared/correlate/facts.ts';
 import { messagesOf } from '../shared/correlate/lives.ts';
 import type { Message } from '../shared/correlate/message.ts';
 import { advance, type Containment, type Finding } from '../shared/decide/finding.ts';
@@ -6,42 +7,46 @@ import { judge, type Rule } from '../shared/decide/rules.ts';
 import { recipientsOf, type Signal, type Window, windowMicros, within } from '../shared/detect/window.ts';
 import { type AccountFinding, findingId } from '../shared/store/findings.ts';
 import { type Deps, nudge } from './deps.ts';
+import { clockOffsets } from './relay-clock.ts';
 
 export interface Suspect {
   readonly account: string;
   readonly logins: readonly string[];
-  /** Whose parts to read. */
-  readonly relays: readonly string[];
-  /** Log times (µs) at which to look: when the account's messages of this batch were accepted. */
-  readonly times: readonly number[];
+  /**
+   * Relays whose parts to read, each with the log times (µs, its own clock) at which to look: when the account's
+   * messages of this batch were accepted there.
+   */
+  readonly seen: ReadonlyMap<string, readonly number[]>;
   /** Hub time (ms) of the batch; parts sent around it are read. */
   readonly sentAt: number;
   readonly containment: Containment | undefined;
+  /** From the sweep: the time up to which it has just read all relays' parts, and their clocks as it knows them. */
+  readonly sweep?: { readonly now: number; readonly offsets: ReadonlyMap<string, number> };
 }
 
 /** Input older than this may open a finding, but contains nothing: the burst is over, a person decides. */
 const tooOldToContainMicros = 4 * 3600 * 1_000_000;
 /** Queues and clocks: how much wider than the window the parts are read. */
-const slackMs = 2 * 60_000;
+export const slackMs = 2 * 60_000;
+/** For what got past a containment nothing is counted: its lines need to be seen together, no more (I10). */
+const escapeMs = 60_000;
 
-/** Recounts an account exactly from parts, asks the rules, and saves what follows. */
-export async function judgeAccount(deps: Deps, suspect: Suspect): Promise<void> {
+/**
+ * Recounts an account exactly from parts, asks the rules, and saves what follows.
+ * @returns true where something changed
+ */
+export async function judgeAccount(deps: Deps, suspect: Suspect): Promise<boolean> {
   const current = await deps.findings.ofAccount(suspect.account);
-  // A finding in force is joined only by what got past its containment: a storm costs one read a batch (I10).
-  const open = current.open?.value;
-  if (
-    open !== undefined &&
-    suspect.containment === undefined &&
-    open.response !== 'observe' &&
-    open.response !== 'notify'
-  )
-    return;
-  const window = await windowOf(deps, suspect, current.endedAt);
-  for (const nowMicros of checkpoints(suspect.times)) {
+  // A finding in force is joined only by what got past its containment.
+  if (current.open !== undefined && suspect.containment === undefined) return false;
+  const offsets = suspect.sweep?.offsets ?? (await clockOffsets(deps, suspect.seen.keys()));
+  const window = await windowOf(deps, suspect, current.endedAt, offsets);
+  const times = [...suspect.seen].flatMap(([relay, seen]) => seen.map((at) => at - (offsets.get(relay) ?? 0)));
+  for (const nowMicros of checkpoints(times)) {
     const verdict = judge(window, deps.rules, nowMicros);
     if (verdict === undefined) continue;
     const escaped = verdict.signals.some((signal) => signal.detection === 'afterContainment');
-    if (current.open !== undefined && !escaped) return;
+    if (current.open !== undefined && !escaped) return false;
     const saved =
       current.open === undefined
         ? await openFinding(deps, suspect, current, window, verdict, nowMicros)
@@ -55,8 +60,9 @@ export async function judgeAccount(deps: Deps, suspect: Suspect): Promise<void> 
           );
     // Somebody else was quicker: the finding is there, which is all that matters.
     if (saved) await nudge(deps);
-    return;
+    return saved;
   }
+  return false;
 }
 
 /** The end of each minute in which something was accepted, so that a late batch is judged as it happened. */
@@ -67,28 +73,54 @@ function checkpoints(times: readonly number[]): number[] {
   return [...ends].sort((a, b) => a - b);
 }
 
-async function windowOf(deps: Deps, suspect: Suspect, endedAt: number | undefined): Promise<Window> {
-  const from = suspect.sentAt - windowMicros / 1000 - slackMs;
-  const parts = [];
-  for (const relay of suspect.relays) {
-    for await (const part of deps.parts.newestFirst(relay, from, suspect.sentAt + slackMs)) parts.push(part);
+/** The account's messages on the hub's clock. */
+async function windowOf(
+  deps: Deps,
+  suspect: Suspect,
+  endedAt: number | undefined,
+  offsets: ReadonlyMap<string, number>,
+): Promise<Window> {
+  const { sentAt, sweep } = suspect;
+  const spanMs = suspect.containment === undefined ? windowMicros / 1000 : escapeMs;
+  const to = sweep?.now ?? Math.min(Math.max(sentAt, deps.nowMs()), sentAt + slackMs);
+  const parts: Part[] = [];
+  for (const relay of suspect.seen.keys()) {
+    for (const { part } of await deps.parts.between(
+      relay,
+      sentAt - spanMs - slackMs,
+      to,
+      sweep === undefined ? 'new' : 'none',
+    ))
+      parts.push(part);
   }
   const messages = messagesOf(parts)
     .filter((message) => isOf(deps, suspect.account, message))
+    .map((message) => ({
+      ...message,
+      acceptedAtMicros: message.acceptedAtMicros - (offsets.get(message.relay) ?? 0),
+    }))
     .filter((message) => endedAt === undefined || message.acceptedAtMicros > endedAt * 1000)
     .sort((a, b) => a.acceptedAtMicros - b.acceptedAtMicros);
-  return { account: suspect.account, messages, containedSinceMicros: await containedSince(deps, suspect) };
+  return { account: suspect.account, messages, containedSinceMicros: await containedSince(deps, suspect, offsets) };
 }
 
 function isOf(deps: Deps, account: string, message: Message): boolean {
   return message.login !== undefined && canonicalAccount(message.login, deps.accountRule) === account;
 }
 
-async function containedSince(deps: Deps, suspect: Suspect): Promise<Map<string, number>> {
+async function containedSince(
+  deps: Deps,
+  suspect: Suspect,
+  offsets: ReadonlyMap<string, number>,
+): Promise<Map<string, number>> {
   const findingId = suspect.containment?.findingId;
   if (findingId === undefined) return new Map();
   const states = (await deps.relays.accountOnRelays(suspect.account)).filter((state) => state.findingId === findingId);
-  return new Map(states.flatMap(({ relay, since }) => (since === undefined ? [] : [[relay, since * 1000]])));
+  return new Map(
+    states.flatMap(({ relay, since }) =>
+      since === undefined ? [] : [[relay, since * 1000 - (offsets.get(relay) ?? 0)]],
+    ),
+  );
 }
 
 async function openFinding(

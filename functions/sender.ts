@@ -6,7 +6,7 @@ import type { Deps } from './deps.ts';
  * enrolment bound that to one relay (I9).
  */
 export async function senderFault(deps: Deps, record: SQSRecord, relay: string): Promise<string | undefined> {
-  const registered = await deps.relays.get(relay);
+  const registered = await deps.relays.recent(relay, deps.nowMs());
   if (registered === undefined) return `relay ${relay} is not enrolled`;
   const { senderId } = registered;
   if (senderId === undefined) {

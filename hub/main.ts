@@ -14,12 +14,12 @@ import { record } from '../functions/record/handler.ts';
 import { schedule } from '../functions/schedule/handler.ts';
 import { lockState } from '../shared/config/state-lock.ts';
 import { loadRules } from '../shared/decide/rules.ts';
+import { ChainStore } from '../shared/store/chains.ts';
 import { FindingStore } from '../shared/store/findings.ts';
 import { openFixed } from '../shared/store/fixed.ts';
 import { Outbox } from '../shared/store/outbox.ts';
 import { PartStore } from '../shared/store/parts.ts';
 import { RelayStore } from '../shared/store/relays.ts';
-import { SweepStore } from '../shared/store/sweep.ts';
 import { byToken } from './api-token.ts';
 import type { HubConfig } from './config.ts';
 import { openHubDatabase } from './database.ts';
@@ -104,7 +104,7 @@ async function assemble(
     findings: new FindingStore(table),
     relays: new RelayStore(table),
     outbox: new Outbox(table),
-    sweeps: new SweepStore(table),
+    chains: new ChainStore(table),
     sqs,
     queues: { dispatch: urlOf(queueNames.dispatch), dead: urlOf(queueNames.dead) },
     signer: secrets.signer,

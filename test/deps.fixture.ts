@@ -3,19 +3,21 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SQSClient } from '@aws-sdk/client-sqs';
+import { type Enrolled, enrol } from '../functions/api/enrol.ts';
 import type { Deps } from '../functions/deps.ts';
 import { openHubDatabase } from '../hub/database.ts';
 import { startEndpoint } from '../hub/endpoint/server.ts';
+import { hubEnrolment } from '../hub/enrolment.ts';
 import { SqliteItemTable } from '../hub/items.ts';
 import { AccessKeys, everyGrant } from '../hub/keys.ts';
 import { commandQueueName, createHubQueues, queueNames } from '../hub/queue-names.ts';
 import { QueueStore } from '../hub/queues.ts';
 import { loadRules } from '../shared/decide/rules.ts';
+import { ChainStore } from '../shared/store/chains.ts';
 import { FindingStore } from '../shared/store/findings.ts';
 import { Outbox } from '../shared/store/outbox.ts';
 import { PartStore } from '../shared/store/parts.ts';
 import { RelayStore } from '../shared/store/relays.ts';
-import { SweepStore } from '../shared/store/sweep.ts';
 import { pemSigner } from '../shared/wire/jws.ts';
 import { silent } from './hub-fixture.ts';
 
@@ -25,6 +27,8 @@ export interface TestDeps {
   /** Moves the functions' clock; the queues and the table keep the machine's. */
   setNow(ms: number): void;
   enrol(relay: string, senderId?: string): Promise<void>;
+  /** As the API does it: with what a real agent and exec need. */
+  enrolAgent(relay: string): Promise<Enrolled>;
   close(): Promise<void>;
 }
 
@@ -42,7 +46,9 @@ export async function startDeps(): Promise<TestDeps> {
     region: 'local',
     credentials: accessKeys.createAccessKey('hub', everyGrant),
   });
-  const pem = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const hubKeys = { test: publicKey.export({ type: 'spki', format: 'pem' }).toString() };
   const urlOf = (name: string): string => `${endpoint.url}/000000000000/${name}`;
   let now = Date.now();
   const relays = new RelayStore(table);
@@ -51,7 +57,7 @@ export async function startDeps(): Promise<TestDeps> {
     findings: new FindingStore(table),
     relays,
     outbox: new Outbox(table),
-    sweeps: new SweepStore(table),
+    chains: new ChainStore(table),
     sqs,
     queues: { dispatch: urlOf(queueNames.dispatch), dead: urlOf(queueNames.dead) },
     signer: pemSigner('test', pem.toString()),
@@ -79,6 +85,7 @@ export async function startDeps(): Promise<TestDeps> {
       const registration = { senderId, commandQueueUrl: urlOf(name), enrolledAt: now, zone: 'UTC' };
       await relays.enrol({ relay, ...registration });
     },
+    enrolAgent: (name) => enrol(deps, hubEnrolment(queues, accessKeys, endpoint.url, hubKeys), { name }, 'tester'),
     close: async () => {
       await endpoint.close();
       sqs.destroy();

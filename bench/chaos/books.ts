@@ -30,8 +30,8 @@ export async function hubBooks(fleet: ChaosFleet): Promise<HubBooks> {
     const submissions: string[] = [];
     let [purged, released] = [0, 0];
     for (const { postfix } of fleet.relays) {
-      const parts = await store.since(postfix.name, Date.now() - hourMs, Date.now());
-      for (const { relay, queueId, login } of messagesOf(parts)) {
+      const stored = await store.between(postfix.name, Date.now() - hourMs, Date.now());
+      for (const { relay, queueId, login } of messagesOf(stored.map(({ part }) => part))) {
         if (login !== undefined) submissions.push(`${relay} ${queueId} ${login}`);
       }
       for (const { body } of await queryAll(table, keys.relay(postfix.name), sorts.command(''), sorts.command('~'))) {

@@ -13,7 +13,9 @@ export async function showStatus(places: Places, json: boolean): Promise<void> {
   if (json) return console.log(JSON.stringify({ ...overview, relays }));
   const { open, contained, confirmed } = overview.findings;
   console.log(`findings of 7 days: ${open} open, ${contained} contained, ${confirmed} confirmed`);
-  console.log(table(['RELAY', 'LAST HEARD', 'INSTANCES', 'QUEUED', 'DESIRED STATE'], relays.map(relayRow)));
+  console.log(
+    table(['RELAY', 'LAST HEARD', 'LAST LINES', 'INSTANCES', 'QUEUED', 'DESIRED STATE'], relays.map(relayRow)),
+  );
   const rows = overview.containments.map((each) => [each.account, each.mode, when(each.until), each.findingId]);
   console.log(rows.length === 0 ? 'nothing is contained' : table(['CONTAINED', 'MODE', 'UNTIL', 'FINDING'], rows));
 }
@@ -83,7 +85,16 @@ function said({ id, state, history }: Finding): string {
 function relayRow(relay: RelayView): string[] {
   const heard = relay.heardAt === undefined ? 'never' : when(relay.heardAt);
   const queued = Object.entries(relay.queued).map(([name, messages]) => `${name} ${messages}`);
-  return [relay.relay, heard, relay.instances.join(' '), queued.join(', '), relay.converged ? 'in force' : 'differs'];
+  const lines = relay.linesAt === undefined ? 'never' : when(relay.linesAt);
+  const shipped = relay.linesStopped.length > 0 ? `${lines}, lines stopped` : lines;
+  return [
+    relay.relay,
+    heard,
+    shipped,
+    relay.instances.join(' '),
+    queued.join(', '),
+    relay.converged ? 'in force' : 'differs',
+  ];
 }
 
 function findingRow(finding: Finding): string[] {

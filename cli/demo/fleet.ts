@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hubConfig } from '../../hub/config.ts';
-import { type Hub, startHub } from '../../hub/main.ts';
+import { startHub } from '../../hub/main.ts';
 import type { Cast } from '../../lab/cast.ts';
 import type { LabRelay } from '../../lab/smtp-client.ts';
 import { ApiClient } from '../api/client.ts';
@@ -32,7 +32,6 @@ export interface FleetRelay extends LabRelay {
 
 export interface Fleet {
   readonly simulated: boolean;
-  readonly hub: Hub;
   readonly api: ApiClient;
   readonly relays: readonly FleetRelay[];
   /** Ends everything and removes the folder. */
@@ -66,8 +65,28 @@ export interface MailSide {
   stop(): Promise<void>;
 }
 
-/** A hub and some relays in a temporary folder, enrolled as a real one is. */
-export async function startFleet(maker: RelayMaker, names: readonly string[], cast: Cast, log: Log): Promise<Fleet> {
+/** The central side of a fleet. */
+export interface Central {
+  readonly api: ApiClient;
+  close(): Promise<void>;
+}
+
+export type CentralMaker = (folder: string, cast: Cast, log: Log) => Promise<Central>;
+
+async function embeddedHub(folder: string, cast: Cast, log: Log): Promise<Central> {
+  const config = hubConfig.parse({ sqsPort: 0, apiPort: 0, realm: cast.realm });
+  const hub = await startHub({ config, stateDirectory: join(folder, 'central'), log });
+  return { api: ApiClient.withToken(hub.apiUrl, hub.apiToken, 'security-team'), close: () => hub.close() };
+}
+
+/** A central side and some relays in a temporary folder, enrolled as a real one is. */
+export async function startFleet(
+  maker: RelayMaker,
+  names: readonly string[],
+  cast: Cast,
+  log: Log,
+  startCentral: CentralMaker = embeddedHub,
+): Promise<Fleet> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-demo-'));
   // Postfix's own user has to reach its queue; secrets below are 0600 each.
   await chmod(folder, 0o755);
@@ -76,10 +95,9 @@ export async function startFleet(maker: RelayMaker, names: readonly string[], ca
     for (const each of closers.splice(0).reverse()) await each();
   };
   try {
-    const config = hubConfig.parse({ sqsPort: 0, apiPort: 0, realm: cast.realm });
-    const hub = await startHub({ config, stateDirectory: join(folder, 'central'), log });
-    closers.push(() => hub.close());
-    const api = ApiClient.withToken(hub.apiUrl, hub.apiToken, 'security-team');
+    const central = await startCentral(folder, cast, log);
+    closers.push(() => central.close());
+    const { api } = central;
     const started = await Promise.allSettled(
       names.map(async (name): Promise<FleetRelay> => {
         const places: Places = { config: join(folder, name, 'etc'), state: join(folder, name, 'state') };
@@ -112,7 +130,7 @@ export async function startFleet(maker: RelayMaker, names: readonly string[], ca
       if (each.status === 'rejected') throw each.reason;
       return each.value;
     });
-    return { simulated: maker.simulated, hub, api, relays, close };
+    return { simulated: maker.simulated, api, relays, close };
   } catch (error) {
     await close();
     throw error;

@@ -1,5 +1,7 @@
 import { HTTPException } from 'hono/http-exception';
+import { hasStopped } from '../../shared/chain/stopped.ts';
 import type { Containment, Finding } from '../../shared/decide/finding.ts';
+import { type Chains, chainShardOf, chainsOf } from '../../shared/store/chains.ts';
 import { dayOf } from '../../shared/store/keys.ts';
 import type { AccountOnRelay } from '../../shared/store/relays.ts';
 import type { Deps } from '../deps.ts';
@@ -12,6 +14,10 @@ export interface RelayView {
   /** Hub time, ms; absent before the first heartbeat. */
   readonly heardAt?: number;
   readonly clockOffsetMs?: number;
+  /** When lines of it arrived last, hub time, ms. */
+  readonly linesAt?: number;
+  /** Logs that grow while their lines do not arrive. */
+  readonly linesStopped: readonly string[];
   readonly instances: readonly string[];
   /** Messages per queue name, over all instances, as of the last snapshots. */
   readonly queued: Readonly<Record<string, number>>;
@@ -37,22 +43,39 @@ const dayMs = 86_400_000;
 
 export async function listRelays(deps: Deps): Promise<RelayView[]> {
   const registered = await deps.relays.list();
+  const shards = new Map<number, Chains>();
+  for (const shard of new Set(registered.map(({ relay }) => chainShardOf(relay)))) {
+    shards.set(shard, (await deps.chains.shard(shard)).chains);
+  }
   return Promise.all(
     registered.map(async ({ relay, enrolledAt }): Promise<RelayView> => {
+      const lines = linesOf(chainsOf(shards.get(chainShardOf(relay)) ?? {}, relay), deps.nowMs());
       const status = await deps.relays.status(relay);
       const { issued } = await deps.relays.issued(relay);
-      if (status === undefined) return { relay, enrolledAt, instances: [], queued: {}, converged: false };
+      if (status === undefined) {
+        return { relay, enrolledAt, ...lines, instances: [], queued: {}, converged: false };
+      }
       return {
         relay,
         enrolledAt,
         heardAt: status.heardAt,
         clockOffsetMs: status.clockOffsetMs,
+        ...lines,
         instances: status.heartbeat.instances.map(({ name }) => name),
         queued: await queued(deps, relay),
         converged: issued.generation === 0 || status.heartbeat.desired.digest === issued.digest,
       };
     }),
   );
+}
+
+function linesOf(files: Chains[string], nowMs: number): Pick<RelayView, 'linesAt' | 'linesStopped'> {
+  const linesAt = Math.max(0, ...Object.values(files).map(({ heardAt }) => heardAt));
+  const linesStopped = Object.keys(files).filter((file) => {
+    const chain = files[file];
+    return chain !== undefined && hasStopped(chain, nowMs);
+  });
+  return { linesStopped, ...(linesAt > 0 && { linesAt }) };
 }
 
 async function queued(deps: Deps, relay: string): Promise<Record<string, number>> {

@@ -10,15 +10,15 @@ type CommandEntry = Extract<OutboxEntry, { kind: 'command' }>;
 
 /** Numbers, records, signs and sends one command to one relay. */
 export async function issueCommand(deps: Deps, relay: Registration, entry: CommandEntry): Promise<void> {
-  const { act, account, findingId, selection, actor } = entry;
+  const { act, account, findingId, selection, backfill, actor } = entry;
   const now = deps.nowMs();
-  const number = await deps.relays.nextNumber(relay.relay, account, now);
+  const number = await deps.relays.nextNumber(relay.relay, account ?? '', now);
   const { issued } = await deps.relays.issued(relay.relay);
   const jti = `${number}-${deps.newId()}`;
   await deps.relays.saveCommand({
     jti,
     relay: relay.relay,
-    account,
+    ...(account !== undefined && { account }),
     act,
     number,
     sentAt: now,
@@ -38,12 +38,13 @@ export async function issueCommand(deps: Deps, relay: Registration, entry: Comma
       issuedAt: now,
       notAfter: now + (act === 'kick' ? validMs.kick : validMs.other),
       act,
-      account,
-      accountRule: deps.accountRule,
+      ...(account !== undefined && { account, accountRule: deps.accountRule }),
       number,
-      requiresGeneration: issued.generation,
+      // What the relay does for itself changes no mail: it need not wait.
+      requiresGeneration: account === undefined ? 0 : issued.generation,
       ...(selection !== undefined && { selection }),
+      ...(backfill !== undefined && { backfill }),
     },
-    account,
+    account ?? 'relay',
   );
 }

@@ -2,13 +2,14 @@ import { canonicalAccount } from '../../shared/account/account.ts';
 import type { Part } from '../../shared/correlate/facts.ts';
 import type { Deps } from '../deps.ts';
 import { judgeAccount } from '../judge.ts';
+import type { Containments } from './containments.ts';
 import { learnLogins, unknownLogins } from './learn-logins.ts';
 
 /** An account with fewer submissions in one batch is left to the sweep. */
 const suspectSubmissions = 2;
 
 /** First step of detection: what one relay's batch already shows, decided at once. */
-export async function detectIn(deps: Deps, part: Part, sentAt: number): Promise<void> {
+export async function detectIn(deps: Deps, part: Part, sentAt: number, containments: Containments): Promise<void> {
   const accounts = new Map<string, { logins: Set<string>; times: number[] }>();
   for (const { facts } of part.traces) {
     for (const fact of facts) {
@@ -21,12 +22,16 @@ export async function detectIn(deps: Deps, part: Part, sentAt: number): Promise<
       accounts.set(account, known);
     }
   }
-  const contained = new Map((await deps.findings.containments()).map((each) => [each.account, each]));
+  if (accounts.size === 0) return;
   for (const [account, { logins, times }] of accounts) {
-    const containment = contained.get(account);
-    if (containment === undefined && times.length < suspectSubmissions) continue;
-    if (containment !== undefined && unknownLogins(containment, logins).length > 0)
-      await learnLogins(deps, account, logins);
-    await judgeAccount(deps, { account, logins: [...logins], relays: [part.relay], times, sentAt, containment });
+    const containment = (await containments.byAccount()).get(account);
+    if (containment !== undefined) {
+      // What gets past it shows in the sweep, whose reading costs the same however much the thief sends (I10).
+      if (unknownLogins(containment, logins).length > 0) await learnLogins(deps, account, logins);
+    } else if (times.length >= suspectSubmissions) {
+      const seen = new Map([[part.relay, times]]);
+      const changed = await judgeAccount(deps, { account, logins: [...logins], seen, sentAt, containment });
+      if (changed) containments.forget();
+    }
   }
 }

@@ -3,6 +3,7 @@ import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { LineCounts } from '../../shared/correlate/facts.ts';
 import { type Deps, deadLetter } from '../deps.ts';
 import { senderFault } from '../sender.ts';
+import { Containments } from './containments.ts';
 import { decode } from './decode.ts';
 import { detectIn } from './detect.ts';
 import { partOf } from './part.ts';
@@ -13,17 +14,17 @@ import { partOf } from './part.ts';
  */
 export const ingest =
   (deps: Deps) =>
-  (event: SQSEvent): Promise<SQSBatchResponse> =>
-    processPartialResponse(
+  (event: SQSEvent): Promise<SQSBatchResponse> => {
+    const containments = new Containments(deps);
+    return processPartialResponse(
       event,
-      (record: SQSRecord) => ingestRecord(deps, record),
+      (record: SQSRecord) => ingestRecord(deps, record, containments),
       new BatchProcessor(EventType.SQS),
-      {
-        throwOnFullBatchFailure: false,
-      },
+      { throwOnFullBatchFailure: false },
     );
+  };
 
-async function ingestRecord(deps: Deps, record: SQSRecord): Promise<void> {
+async function ingestRecord(deps: Deps, record: SQSRecord, containments: Containments): Promise<void> {
   const decoded = decode(record.body);
   if ('fault' in decoded) return deadLetter(deps, decoded.fault, 'events', record.body);
   const fault = await senderFault(deps, record, decoded.message.relay);
@@ -37,7 +38,7 @@ async function ingestRecord(deps: Deps, record: SQSRecord): Promise<void> {
     const reasons = malformed.map(({ reason, line }) => `${reason}: ${line}`).join('\n');
     await deadLetter(deps, `${malformed.length} malformed lines of relay ${part.relay}`, 'events', reasons);
   }
-  await detectIn(deps, part, sentAt);
+  await detectIn(deps, part, sentAt, containments);
 }
 
 /** Work done, as the platform saw it: a batch that comes again is counted again, only its facts are not (I2). */

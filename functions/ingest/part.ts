@@ -13,7 +13,7 @@ export async function partOf(
   { message, lines }: Decoded,
   sentAt: number,
 ): Promise<{ part: Part; malformed: { reason: string; line: string }[] }> {
-  const zone = message.zone ?? (await deps.relays.get(message.relay))?.zone ?? 'UTC';
+  const zone = message.zone ?? (await deps.relays.recent(message.relay, deps.nowMs()))?.zone ?? 'UTC';
   const context = { zone, nearMicros: sentAt * 1000 };
   const collector = new PartCollector(message.relay, deps.hash, (sentAt - retentionMs) * 1000);
   const malformed: { reason: string; line: string }[] = [];
@@ -23,5 +23,6 @@ export async function partOf(
     if ('malformed' in parsed && malformed.length < maxMalformedKept)
       malformed.push({ reason: parsed.malformed, line });
   }
-  return { part: collector.part(), malformed };
+  const { file, from, to } = message;
+  return { part: { ...collector.part(), range: { file, from, to } }, malformed };
 }

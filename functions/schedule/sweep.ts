@@ -1,85 +1,67 @@
-import { canonicalAccount } from '../../shared/account/account.ts';
-import type { Part } from '../../shared/correlate/facts.ts';
 import { windowMicros } from '../../shared/detect/window.ts';
-import { type SweepCounts, sweepShardOf } from '../../shared/store/sweep.ts';
+import type { StoredPart } from '../../shared/store/parts.ts';
 import type { Deps } from '../deps.ts';
-import { judgeAccount } from '../judge.ts';
+import { judgeAccount, slackMs } from '../judge.ts';
+import { ChainMemory } from './chain-memory.ts';
+import { followChains } from './chains.ts';
+import { type Fresh, Tally } from './tally.ts';
 
-const minuteMicros = 60_000_000;
-/** Parts are stored a moment after they were sent: each sweep looks this far behind its cursor again. */
-const lateMs = 5_000;
 /** Fleet-wide messages within the window from which an account is recounted. Rules start above it. */
 const suspectMessages = 15;
+/** Relays read at once. */
+const parallelRelays = 32;
+/** Each relay's window is read afresh once in so many rounds: what was stored minutes after it was sent shows then. */
+const roundsToAfresh = 30;
 
-interface Seen extends SweepCounts {
-  readonly logins: Set<string>;
-  newestMicros: number;
-}
+/** @param offsets how far each relay's clock is ahead, in µs: minutes are the hub's */
+export type Sweep = (offsets?: ReadonlyMap<string, number>) => Promise<void>;
 
 /**
  * Second step of detection: merges what arrived on all relays since the last sweep, so that an account spread thinly
- * over many is one account. What crosses is recounted exactly from parts, and only the recount opens a finding.
+ * over many is one account. What crosses is recounted exactly from parts, and only the recount opens a finding. Mail of
+ * contained accounts is looked at for what got past the containment.
  */
-export async function sweep(deps: Deps): Promise<void> {
-  const now = deps.nowMs();
-  const cursors = await deps.sweeps.cursors();
-  const relays = (await deps.relays.list()).map(({ relay }) => relay);
-  const seen = new Map<string, Seen>();
-  for (const relay of relays) {
-    const from = Math.max(cursors[relay] ?? 0, now - windowMicros / 1000);
-    for (const part of await deps.parts.since(relay, from, now)) collect(deps, part, seen);
-    cursors[relay] = now - lateMs;
-  }
-  const contained = new Set((await deps.findings.containments()).map(({ account }) => account));
-  const shards = Map.groupBy(seen, ([account]) => sweepShardOf(account));
-  for (const [index, entries] of shards) {
-    const shard = await deps.sweeps.shard(index);
-    forget(shard.accounts, (now * 1000 - windowMicros) / minuteMicros);
-    for (const [account, fresh] of entries) {
-      const known = merge(shard.accounts.get(account), fresh);
-      shard.accounts.set(account, known);
-      const total = [...known.minutes.values()].reduce((sum, count) => sum + count, 0);
-      if (total < suspectMessages || contained.has(account)) continue;
+export function sweeper(deps: Deps, chains = new ChainMemory(deps)): Sweep {
+  const tally = new Tally();
+  let round = 0;
+  return async (offsets = new Map()) => {
+    const now = deps.nowMs();
+    // As far back as a recount reads, so that it finds all of it here.
+    const from = now - windowMicros / 1000 - slackMs;
+    const relays = (await deps.relays.list()).map(({ relay }) => relay);
+    const fresh = new Map<string, Fresh>();
+    const arrived = new Map<string, StoredPart[]>();
+    round += 1;
+    const read = async (relay: string, index: number): Promise<void> => {
+      const reading = (index + round) % roundsToAfresh === 0 ? 'all' : 'new';
+      const parts = await deps.parts.between(relay, from, now, reading);
+      arrived.set(relay, tally.add(deps, relay, parts, offsets.get(relay) ?? 0, fresh));
+    };
+    for (let at = 0; at < relays.length; at += parallelRelays) {
+      await Promise.all(relays.slice(at, at + parallelRelays).map((relay, index) => read(relay, at + index)));
+    }
+    tally.forget(now * 1000 - windowMicros);
+    const contained = new Map((await deps.findings.containments()).map((each) => [each.account, each]));
+    for (const [account, { logins, newestMicros }] of fresh) {
+      const { messages, relays: everywhere } = tally.of(account);
+      const containment = contained.get(account);
+      if (containment === undefined && messages < suspectMessages) continue;
+      // What got past a containment is new mail; a recount wants all of the window.
+      const concerned = containment === undefined ? everywhere : newestMicros.keys();
+      const seen = new Map([...concerned].map((relay) => [relay, timesOf(newestMicros.get(relay))]));
       await judgeAccount(deps, {
         account,
-        logins: [...fresh.logins],
-        relays: [...known.relays],
-        times: [fresh.newestMicros],
+        logins: [...logins],
+        seen,
+        containment,
         sentAt: now,
-        containment: undefined,
+        sweep: { now, offsets },
       });
     }
-    await deps.sweeps.saveShard(index, shard);
-  }
-  await deps.sweeps.saveCursors(cursors);
+    await followChains(deps, chains, arrived);
+  };
 }
 
-function collect(deps: Deps, part: Part, seen: Map<string, Seen>): void {
-  for (const { facts } of part.traces) {
-    for (const fact of facts) {
-      if ((fact.kind !== 'accepted' && fact.kind !== 'proxied') || fact.login === undefined) continue;
-      const account = canonicalAccount(fact.login, deps.accountRule);
-      if (account === undefined) continue;
-      const known = seen.get(account) ?? { logins: new Set(), relays: new Set(), minutes: new Map(), newestMicros: 0 };
-      const minute = Math.floor(fact.atMicros / minuteMicros);
-      known.logins.add(fact.login);
-      known.relays.add(part.relay);
-      known.minutes.set(minute, (known.minutes.get(minute) ?? 0) + 1);
-      known.newestMicros = Math.max(known.newestMicros, fact.atMicros);
-      seen.set(account, known);
-    }
-  }
-}
-
-function merge(known: SweepCounts | undefined, fresh: Seen): SweepCounts {
-  const minutes = new Map(known?.minutes);
-  for (const [minute, count] of fresh.minutes) minutes.set(minute, (minutes.get(minute) ?? 0) + count);
-  return { minutes, relays: new Set([...(known?.relays ?? []), ...fresh.relays]) };
-}
-
-function forget(accounts: Map<string, SweepCounts>, oldestMinute: number): void {
-  for (const [account, { minutes }] of accounts) {
-    for (const minute of minutes.keys()) if (minute < oldestMinute) minutes.delete(minute);
-    if (minutes.size === 0) accounts.delete(account);
-  }
+function timesOf(newestMicros: number | undefined): number[] {
+  return newestMicros === undefined ? [] : [newestMicros];
 }

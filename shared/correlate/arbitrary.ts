@@ -82,13 +82,17 @@ const trace: fc.Arbitrary<Trace> = fc.record({
   facts: fc.array(fact, { minLength: 1, maxLength: 8 }),
 });
 
-export const part: fc.Arbitrary<Part> = fc.record({
-  relay: fc.constantFrom('mx1', 'mx2'),
-  counts: fc.record({
-    parsed: fc.nat(),
-    malformed: fc.nat(),
-    ignored: fc.dictionary(fc.constantFrom('anvil', 'foreign'), fc.nat()),
-    tooLate: fc.nat(),
-  }),
-  traces: fc.array(trace, { maxLength: 6 }),
-});
+export const part: fc.Arbitrary<Part> = fc.record(
+  {
+    relay: fc.constantFrom('mx1', 'mx2'),
+    range: fc.record({ file: fc.constant('/var/log/mail.log'), from: fc.nat(), to: fc.maxSafeNat() }),
+    counts: fc.record({
+      parsed: fc.nat(),
+      malformed: fc.nat(),
+      ignored: fc.dictionary(fc.constantFrom('anvil', 'foreign'), fc.nat()),
+      tooLate: fc.nat(),
+    }),
+    traces: fc.array(trace, { maxLength: 6 }),
+  },
+  { requiredKeys: ['relay', 'counts', 'traces'] },
+);

@@ -81,9 +81,18 @@ export interface LineCounts {
   readonly tooLate: number;
 }
 
+/** Which bytes of a relay's log file a batch of lines stands for: `from` of its first line to the byte after its last. */
+export interface LogRange {
+  readonly file: string;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** What one batch of lines of one relay says. */
 export interface Part {
   readonly relay: string;
+  /** Empty where the source has no offsets (journald). Absent in parts of before. */
+  readonly range?: LogRange;
   readonly counts: LineCounts;
   readonly traces: readonly Trace[];
 }

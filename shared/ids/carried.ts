@@ -3,8 +3,8 @@ import type { Fact } from '../correlate/facts.ts';
 import { isEnd } from '../correlate/lives.ts';
 import { parseLine } from '../parse/line.ts';
 import type { Key } from './key.ts';
+import * as kind from './kind.ts';
 import type { Segment } from './segment.ts';
-import { kind } from './sift.ts';
 
 /** What is known of a life with an owner, as far as it bears on what is made from it. */
 export interface CarriedLife {

@@ -9,10 +9,10 @@ import type { LogRecord } from '../parse/record.ts';
 import { type Carried, type CarriedLife, factsOf } from './carried.ts';
 import { parentsOf } from './claims.ts';
 import { type Key, keyOf } from './key.ts';
+import * as kind from './kind.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import type { Place, Places } from './place.ts';
 import type { Segment } from './segment.ts';
-import { kind } from './sift.ts';
 import type { Window } from './window.ts';
 
 /** Facts are compared, never printed: no need to hash what strangers wrote. */

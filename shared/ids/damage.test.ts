@@ -88,7 +88,7 @@ test('I1: ids says what the core says, whatever has become of some lines', () =>
     }),
     { numRuns: 5000 },
   );
-});
+}, 120_000);
 
 test('I1: what is no mechanism names nobody', () => {
   const logOf = (method: string): string =>

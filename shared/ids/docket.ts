@@ -7,6 +7,7 @@ import { Closure } from './closure.ts';
 import { HashSet } from './hash-set.ts';
 import { Judge } from './judge.ts';
 import { type Key, keyOf } from './key.ts';
+import * as kind from './kind.ts';
 import { PlainLife, textFrom } from './life.ts';
 import type { OpenIds } from './open-ids.ts';
 import type { OwnAddresses } from './own-addresses.ts';
@@ -15,7 +16,6 @@ import { readAddress } from './plain.ts';
 import type { Printed } from './printed.ts';
 import { PlainRow, type RowSink, rowOf } from './row.ts';
 import type { Segment } from './segment.ts';
-import { kind } from './sift.ts';
 import type { Window } from './window.ts';
 
 const anyPlace = -1;
@@ -40,7 +40,7 @@ export class Docket {
   readonly #judge: Judge;
   readonly #closure: Closure;
   readonly #carried = new Carried();
-  readonly #life = new PlainLife();
+  readonly #life: PlainLife;
   readonly #row = new PlainRow();
   /** IDs that have an owner: when they come again, it may be the same line once more. */
   readonly #owned = new HashSet(27);
@@ -50,6 +50,7 @@ export class Docket {
   constructor(options: DocketOptions) {
     const { window, places, own, ownHost } = options;
     this.#options = options;
+    this.#life = new PlainLife(window);
     this.#judge = new Judge(window, places, own);
     this.#closure = new Closure(window, places, own, ownHost, this.#carried);
   }
@@ -107,9 +108,9 @@ export class Docket {
 
   /** As `judge`, where everything is plain; undefined if it is not. */
   #judgePlain(one: number, other: number, place: number, atMicros: number): boolean | undefined {
-    const { window, places, sink, printed, openIds } = this.#options;
+    const { places, sink, printed, openIds } = this.#options;
     const life = this.#life;
-    if (!life.read(window, one, other, place, atMicros) || (place === anyPlace && !life.isAlone)) return undefined;
+    if (!life.read(one, other, place, atMicros) || (place === anyPlace && !life.isAlone)) return undefined;
     if (life.isDone) return true;
     const { segment, entry } = life.accepted;
     if (segment === undefined) return false;

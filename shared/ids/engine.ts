@@ -6,23 +6,21 @@ import { childOf, parentsOf } from './claims.ts';
 import type { LogClock } from './clock.ts';
 import { Docket } from './docket.ts';
 import { type Key, keyOf } from './key.ts';
+import * as kind from './kind.ts';
 import { OpenIds } from './open-ids.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import { type Place, Places } from './place.ts';
 import { Printed } from './printed.ts';
 import type { IdRow, RowSink } from './row.ts';
 import { SecondReading } from './second-reading.ts';
-import type { Segment } from './segment.ts';
-import { type Kind, kind, Sifter, type Sighting, type SightingSink } from './sift.ts';
+import type { Kind, Segment } from './segment.ts';
+import { type RecordSink, Sifter } from './sift.ts';
 import type { Spill } from './spill.ts';
 import { Window } from './window.ts';
-import type { Chunk } from './words.ts';
 
 /** Lines may stand this much out of order, in log time, before it is asked what they say. */
 const settleMicros = 6 * 60_000_000;
 const segmentBytes = 4 << 20;
-/** No line that makes an entry is shorter. */
-const shortestLine = 40;
 const newline = 10;
 
 /** When a life's row comes: once it is known to be a message; at its end; or at the end of input, if it has no end. */
@@ -54,7 +52,7 @@ interface Event {
  * the core (closure.ts). What needs lines that the window gave up, or never had, is a question: the log is read once
  * more for those few IDs, at the end (second-reading.ts).
  */
-export class IdsEngine implements SightingSink {
+export class IdsEngine implements RecordSink {
   readonly later: SecondReading;
   readonly #places = new Places();
   readonly #window: Window;
@@ -81,11 +79,13 @@ export class IdsEngine implements SightingSink {
       printed.add(one, places.at(row.relay, row.instance).number, row.acceptedAtMicros);
       sink.row(row);
     };
+    const links: Kind[] = directOnly ? [] : [kind.named, kind.forwarded];
+    const events: Kind[] = rows === 'known' ? [kind.login, ...links] : Object.values(kind);
     this.#own = own;
     this.#window = window;
-    this.#sifter = new Sifter(this, places, own);
+    this.#sifter = new Sifter({ memory: window.memory, places, own, events, sink: this });
     this.#openIds = rows === 'known' ? undefined : new OpenIds(rows, places, printEnded);
-    this.later = new SecondReading({ ownHost, rows, outcomes, places, own, printed, print });
+    this.later = new SecondReading({ ownHost, rows, outcomes, places, own, printed, print, segmentBytes: size });
     const ask = (one: number): void => this.later.ask(one);
     this.#docket = new Docket({ window, places, own, ownHost, sink, printed, openIds: this.#openIds, ask });
   }
@@ -116,7 +116,7 @@ export class IdsEngine implements SightingSink {
     let at = from;
     while (at < end) {
       const segment = this.#window.youngest;
-      const length = lengthThatFits(segment, bytes, at, end);
+      const length = segment.put(bytes, at, end);
       if (length === 0) {
         const lineEnd = bytes.indexOf(newline, at);
         if (lineEnd < 0 || lineEnd >= end) break;
@@ -130,8 +130,7 @@ export class IdsEngine implements SightingSink {
         continue;
       }
       const begin = segment.used;
-      bytes.copy(segment.chunk.bytes, begin, at, at + length);
-      segment.used = this.#sifter.read(segment.chunk, begin, begin + length, clock, untilMicros);
+      segment.used = this.#sifter.read(segment, begin, begin + length, clock, untilMicros);
       at += segment.used - begin;
       if (segment.used < begin + length) break;
     }
@@ -159,16 +158,7 @@ export class IdsEngine implements SightingSink {
     this.#openIds?.end();
   }
 
-  saw(_chunk: Chunk, seen: Sighting): void {
-    const { kind: what, key, place } = seen;
-    const segment = this.#window.youngest;
-    place.used = true;
-    segment.add(what, seen.from, seen.end, seen.idFrom, seen.idEnd, key.one, key.other, place.number, seen.atMicros);
-    const isLink = (what === kind.named || what === kind.forwarded) && this.#followsLinks;
-    if (what === kind.login || isLink || this.#openIds !== undefined) segment.addEvent(segment.count - 1);
-  }
-
-  parsed(_chunk: Chunk, record: LogRecord, from: number, end: number): void {
+  parsed(record: LogRecord, from: number, end: number): void {
     const stated = factOf(record, String);
     if (stated === undefined) return;
     const { queueId, fact } = stated;
@@ -269,12 +259,4 @@ function linesAbout(segment: Segment, event: number): KeptLine[] {
     });
   }
   return lines.reverse();
-}
-
-/** As many bytes of whole lines as a segment has room for. */
-function lengthThatFits(segment: Segment, bytes: Buffer, at: number, end: number): number {
-  const room = segment.chunk.bytes.length - segment.used;
-  const limit = Math.min(end, at + room, at + segment.room * shortestLine);
-  const last = limit > at ? bytes.lastIndexOf(newline, limit - 1) : -1;
-  return last < at ? 0 : last + 1 - at;
 }

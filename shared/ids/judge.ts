@@ -1,12 +1,12 @@
 import { agreeMicros } from '../correlate/links.ts';
 import { type Key, setKey } from './key.ts';
+import * as kind from './kind.ts';
 import { PlainLife, textFrom } from './life.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import type { Places } from './place.ts';
 import { isPlainClaim, type Range, readAddress, readLogin, readOrigId } from './plain.ts';
 import { isIdAt } from './plain-id.ts';
 import type { Segment } from './segment.ts';
-import { kind } from './sift.ts';
 import type { Window } from './window.ts';
 import { isSame } from './words.ts';
 
@@ -31,17 +31,16 @@ export type Verdict = 'owned' | 'nobodys' | 'unclear';
 
 export class Judge {
   readonly owner: Owner = { segment: undefined, from: 0, end: 0 };
-  readonly #window: Window;
   readonly #places: Places;
   readonly #own: OwnAddresses;
   /** One for each hop. */
-  readonly #lives = Array.from({ length: maxHops }, () => new PlainLife());
+  readonly #lives: readonly PlainLife[];
   readonly #parent: Key = { one: 0, other: 0 };
   readonly #range: Range = { from: 0, end: 0 };
   readonly #childId: Range = { from: 0, end: 0 };
 
   constructor(window: Window, places: Places, own: OwnAddresses) {
-    this.#window = window;
+    this.#lives = Array.from({ length: maxHops }, () => new PlainLife(window));
     this.#places = places;
     this.#own = own;
   }
@@ -70,7 +69,7 @@ export class Judge {
     // A message is not made from itself, though one ID may have named both.
     if (this.#parent.one === segment.one(entry) && this.#parent.other === segment.other(entry)) return 'unclear';
     const linkedMicros = named.segment?.atMicros(named.entry) ?? life.startMicros;
-    if (!parent.read(this.#window, this.#parent.one, this.#parent.other, place, linkedMicros)) return 'unclear';
+    if (!parent.read(this.#parent.one, this.#parent.other, place, linkedMicros)) return 'unclear';
     if (parent.accepted.segment === undefined || (isForwarded && !parent.isAlone)) return 'unclear';
     switch (this.#agree(parent, life, linkedMicros)) {
       case undefined:

@@ -3,14 +3,15 @@ import { type Chunk, indexOfByte, indexOfEither, isAscii, isAt, patternOf } from
 
 /**
  * The plain forms of records, read in place. Each says what `parseLine` says, or that the parser has to be asked: a form
- * is taken only where it cannot be read in any other way (plain.test.ts holds the two against each other).
+ * is taken only where it cannot be read in any other way (engine.test.ts and damage.test.ts hold the two against each
+ * other).
  */
 
-export const clientMark = patternOf('client=');
-export const methodMark = patternOf(', sasl_method=');
-export const loginMark = patternOf(', sasl_username=');
-export const origIdMark = patternOf(', orig_queue_id=');
-export const activeTail = patternOf(' (queue active)');
+const clientMark = patternOf('client=');
+const methodMark = patternOf(', sasl_method=');
+const loginMark = patternOf(', sasl_username=');
+const origIdMark = patternOf(', orig_queue_id=');
+const activeTail = patternOf(' (queue active)');
 const origClientMark = patternOf(', orig_client=');
 const laterSenderMark = patternOf(', sasl_sender=');
 const messageIdMark = patternOf('message-id=<');
@@ -43,7 +44,7 @@ export interface Range {
 }
 
 /** End of `NAME[ADDRESS]` or `NAME[ADDRESS]:PORT` at `from`; -1 if something else stands there. */
-export function endOfClient(view: DataView, from: number, end: number): number {
+function endOfClient(view: DataView, from: number, end: number): number {
   const open = indexOfEither(view, bracket, blank, from, end);
   if (open === end || open === from || open - from > maxName || view.getUint8(open) === blank) return -1;
   const close = indexOfEither(view, closingBracket, blank, open + 1, end);

@@ -7,12 +7,16 @@ import { childOf, namerOf, parentsOf } from './claims.ts';
 import type { LogClock } from './clock.ts';
 import { Chains } from './closure.ts';
 import { keyOf } from './key.ts';
+import * as kind from './kind.ts';
+import { SiftMemory } from './memory.ts';
 import type { OwnAddresses } from './own-addresses.ts';
 import type { Places } from './place.ts';
 import type { Printed } from './printed.ts';
 import { type IdRow, rowOf } from './row.ts';
-import { kind, Sifter, type Sighting, type SightingSink } from './sift.ts';
-import { type Chunk, chunkOf } from './words.ts';
+import { memoryOf, Segment } from './segment.ts';
+import { type RecordSink, Sifter } from './sift.ts';
+
+const newline = 10;
 
 interface Options {
   readonly ownHost: OwnHost;
@@ -22,6 +26,7 @@ interface Options {
   readonly own: OwnAddresses;
   readonly printed: Printed;
   readonly print: (row: IdRow) => void;
+  readonly segmentBytes: number;
 }
 
 /**
@@ -29,20 +34,21 @@ interface Options {
  * The log is read again for those IDs and for all that they are linked to, until no more IDs come in; then the core
  * judges over all their lines at once. They are few, and mostly none.
  */
-export class SecondReading implements SightingSink {
+export class SecondReading implements RecordSink {
   readonly #options: Options;
   /** First halves of keys: one too many does no harm. */
   readonly #asked = new Set<number>();
   #chains: Chains;
-  #sifter: Sifter;
-  #chunk: Chunk = chunkOf(Buffer.alloc(0));
+  /** Lines on their way through, and what finds them. */
+  #lines: { readonly segment: Segment; readonly sifter: Sifter } | undefined;
+  /** Entries of those lines that were looked at. */
+  #lookedAt = 0;
   #zone = 'UTC';
   #askedBefore = 0;
 
   constructor(options: Options) {
     this.#options = options;
     this.#chains = new Chains(options.places);
-    this.#sifter = new Sifter(this, options.places, options.own);
   }
 
   /** Takes an ID; `one`: of its key. */
@@ -60,9 +66,27 @@ export class SecondReading implements SightingSink {
 
   /** As `IdsEngine.read`. */
   read(bytes: Buffer, from: number, end: number, clock: LogClock, untilMicros: number): number {
-    if (this.#chunk.bytes !== bytes) this.#chunk = chunkOf(bytes);
+    this.#lines ??= this.#newLines();
+    const { segment, sifter } = this.#lines;
     this.#zone = clock.context.zone;
-    return this.#sifter.read(this.#chunk, from, end, clock, untilMicros);
+    let at = from;
+    while (at < end) {
+      segment.clear();
+      this.#lookedAt = 0;
+      const length = segment.put(bytes, at, end);
+      if (length === 0) {
+        const lineEnd = bytes.indexOf(newline, at);
+        if (lineEnd < 0 || lineEnd >= end) break;
+        // Longer than a segment.
+        at = lineEnd + 1;
+        continue;
+      }
+      const read = sifter.read(segment, 0, length, clock, untilMicros);
+      this.#look(segment);
+      at += read;
+      if (read < length) break;
+    }
+    return at;
   }
 
   leftOut(): void {
@@ -86,21 +110,9 @@ export class SecondReading implements SightingSink {
       });
   }
 
-  saw({ bytes }: Chunk, { kind: what, key, place, atMicros, from, end }: Sighting): void {
-    // Only the line itself tells which parent it names.
-    if (!this.#asked.has(key.one) && what !== kind.forwarded) return;
-    const parsed = parseLine(bytes.toString('utf8', from, end), { zone: this.#zone, nearMicros: atMicros });
-    if (!('ok' in parsed)) return;
-    place.used = true;
-    if (what === kind.named) {
-      this.#askFor(parsed.ok);
-      return;
-    }
-    this.#askIfMadeFromAsked(parsed.ok);
-    if (this.#asked.has(key.one)) this.#add(parsed.ok, atMicros);
-  }
-
-  parsed(_chunk: Chunk, record: LogRecord): void {
+  parsed(record: LogRecord): void {
+    // Lines before this one come first.
+    if (this.#lines !== undefined) this.#look(this.#lines.segment);
     const stated = factOf(record, String);
     if (stated === undefined) return;
     const { places, own } = this.#options;
@@ -109,6 +121,32 @@ export class SecondReading implements SightingSink {
     if (this.#asked.has(keyOf(stated.queueId, place.relay).one)) this.#add(record, record.atMicros);
     const child = childOf(stated.fact, place, own);
     if (child !== undefined && this.#asked.has(child.one)) this.#askFor(record);
+  }
+
+  #newLines(): { segment: Segment; sifter: Sifter } {
+    const { places, own, segmentBytes } = this.#options;
+    const memory = new SiftMemory(memoryOf(segmentBytes));
+    const sifter = new Sifter({ memory, places, own, events: [], sink: this });
+    return { segment: new Segment(memory, segmentBytes), sifter };
+  }
+
+  /** Looks at the entries that came in. */
+  #look(segment: Segment): void {
+    for (; this.#lookedAt < segment.count; this.#lookedAt++) this.#saw(segment, this.#lookedAt);
+  }
+
+  #saw(segment: Segment, entry: number): void {
+    const [what, one, nearMicros] = [segment.kind(entry), segment.one(entry), segment.atMicros(entry)];
+    // Only the line itself tells which parent it names.
+    if (!this.#asked.has(one) && what !== kind.forwarded) return;
+    const parsed = parseLine(segment.textOf(entry), { zone: this.#zone, nearMicros });
+    if (!('ok' in parsed)) return;
+    if (what === kind.named) {
+      this.#askFor(parsed.ok);
+      return;
+    }
+    this.#askIfMadeFromAsked(parsed.ok);
+    if (this.#asked.has(one)) this.#add(parsed.ok, nearMicros);
   }
 
   /** A line that names its parent, which is in question: so is its own ID. */

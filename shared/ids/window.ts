@@ -1,4 +1,5 @@
-import { Segment } from './segment.ts';
+import { SiftMemory } from './memory.ts';
+import { memoryOf, Segment } from './segment.ts';
 
 /**
  * The lines read last, in at most three segments, oldest first. What is judged stands in the middle one or later, so that
@@ -6,13 +7,16 @@ import { Segment } from './segment.ts';
  */
 export class Window {
   readonly segments: Segment[];
+  readonly memory: SiftMemory;
   readonly #segmentBytes: number;
   /** Lines up to this time were given up: what comes of that time is late, and may have been here before. */
   givenUpMicros = Number.NEGATIVE_INFINITY;
 
   constructor(segmentBytes: number) {
     this.#segmentBytes = segmentBytes;
-    this.segments = [new Segment(segmentBytes)];
+    this.memory = new SiftMemory(maxSegments * memoryOf(segmentBytes));
+    this.segments = [new Segment(this.memory, segmentBytes)];
+    this.#tell();
   }
 
   /** The one that is being filled. */
@@ -37,13 +41,19 @@ export class Window {
   turn(): void {
     const free = this.oldest;
     if (free === undefined) {
-      this.segments.push(new Segment(this.#segmentBytes));
-      return;
+      this.segments.push(new Segment(this.memory, this.#segmentBytes));
+    } else {
+      this.segments.shift();
+      this.givenUpMicros = Math.max(this.givenUpMicros, free.newestMicros);
+      free.clear();
+      this.segments.push(free);
     }
-    this.segments.shift();
-    this.givenUpMicros = Math.max(this.givenUpMicros, free.newestMicros);
-    free.clear();
-    this.segments.push(free);
+    this.#tell();
+  }
+
+  #tell(): void {
+    const [first, second, third] = this.segments;
+    this.memory.code.setWindow(first?.address ?? 0, second?.address ?? 0, third?.address ?? 0);
   }
 }
 

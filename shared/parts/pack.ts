@@ -15,17 +15,19 @@ export function packPart(part: Part): Uint8Array {
     trace.queueId,
     ...trace.facts.map((fact) => packFact(fact, strings)),
   ]);
-  const body = { v: 1, relay: part.relay, counts: part.counts, strings: strings.values, traces };
+  const range = part.range && [part.range.file, part.range.from, part.range.to];
+  const body = { v: 1, relay: part.relay, range, counts: part.counts, strings: strings.values, traces };
   return zstdCompressSync(JSON.stringify(body));
 }
 
 /** @throws Error if the bytes are no part of version 1: the Store wrote them, so this is corruption, not input. */
 export function unpackPart(bytes: Uint8Array): Part {
   const text = zstdDecompressSync(bytes, { maxOutputLength: maxUnpackedBytes }).toString('utf8');
-  const { relay, counts, strings, traces } = packed.parse(JSON.parse(text));
+  const { relay, range, counts, strings, traces } = packed.parse(JSON.parse(text));
   const at = (index: number): string => strings[index] ?? '';
   return {
     relay,
+    ...(range !== undefined && { range: { file: range[0], from: range[1], to: range[2] } }),
     counts,
     traces: traces.map(([instance, queueId, ...facts]) => ({
       instance: at(instance),
@@ -65,6 +67,7 @@ type PackedFact = z.infer<typeof packedFact>;
 const packed = z.object({
   v: z.literal(1),
   relay: z.string(),
+  range: z.tuple([z.string(), z.int(), z.int()]).optional(),
   counts: z.object({
     parsed: z.int(),
     malformed: z.int(),

@@ -15,7 +15,7 @@ export const keys = {
   outbox: (shard: number) => `outbox#${shard}`,
   announcements: 'outbox#announcements',
   audit: (day: string) => `audit#${day}`,
-  sweep: 'sweep',
+  chains: 'chain',
 } as const;
 
 /** Sort keys below an account's and a relay's own partition. */

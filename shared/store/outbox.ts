@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { act } from '../wire/orders.ts';
+import { act, backfillRange } from '../wire/orders.ts';
 import { selection } from '../wire/selection.ts';
 import type { Item, ItemTable, Json, Write } from './item-table.ts';
 import { keys, time } from './keys.ts';
@@ -16,10 +16,12 @@ export const outboxEntry = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('command'),
     act,
-    account: z.string(),
+    /** Absent for acts of the relay itself (backfill). */
+    account: z.string().optional(),
     relay: z.string().optional(),
     findingId: z.string().optional(),
     selection: selection.optional(),
+    backfill: backfillRange.optional(),
     actor: z.string(),
   }),
 ]);

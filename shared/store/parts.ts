@@ -2,18 +2,44 @@ import type { Part } from '../correlate/facts.ts';
 import { packPart, unpackPart } from '../parts/pack.ts';
 import type { ItemTable } from './item-table.ts';
 import { hourMs, keys, time } from './keys.ts';
+import { RecentParts } from './recent-parts.ts';
 
 /** Bounces come after five days; three more for what arrives late. */
 export const retentionMs = 8 * 24 * hourMs;
 
+/** A part is stored a moment after it was sent, and half a minute after it where its first attempt failed. */
+const lateMs = 40_000;
+
+/** How far back a process keeps what it read: a little more than the longest window. */
+const keptMs = 15 * 60_000;
+
+/** A part under its key: the same key is the same part. */
+export interface StoredPart {
+  readonly key: string;
+  readonly part: Part;
+}
+
+/** When a part's message was sent, ms since the epoch: its key begins with it. */
+export function sentAtOf(key: string): number {
+  return Number(key.slice(0, key.indexOf('#')));
+}
+
+/**
+ * How much is read: what may have come since this process last looked; everything, because what was stored much later
+ * than it was sent shows only so; or nothing, where this process has just looked.
+ */
+export type Reading = 'new' | 'all' | 'none';
+
 /**
  * Parts: one immutable item per batch of lines, under (relay, UTC hour of the message's SentTimestamp). A batch that
  * arrives twice lands on its own key, and stored elsewhere it adds nothing to the union (I2).
+ *
+ * Parts never change, so a process keeps what it read of the last minutes and asks only for what is new since: without
+ * that a burst would be read again with each of its packs (I10).
  */
 export class PartStore {
   readonly #table: ItemTable;
-  /** Parts never change, so a warm process need not read one twice. Bounded; oldest out. */
-  readonly #cache = new Map<string, Part>();
+  readonly #recent = new RecentParts();
 
   constructor(table: ItemTable) {
     this.#table = table;
@@ -21,50 +47,42 @@ export class PartStore {
 
   async put(part: Part, sentAt: number, bodyHash: string): Promise<void> {
     const pk = keys.part(part.relay, Math.floor(sentAt / hourMs));
-    const sk = keys.partSort(sentAt, bodyHash);
     const expiresAtSeconds = Math.ceil((sentAt + retentionMs) / 1000);
+    const sk = keys.partSort(sentAt, bodyHash);
     await this.#table.put({ pk, sk, body: packPart(part), expiresAtSeconds }, 'absent');
-    this.#remember(`${pk}\0${sk}`, part);
-  }
-
-  /** A relay's parts sent within [fromMs, toMs], newest first. */
-  async *newestFirst(relay: string, fromMs: number, toMs: number): AsyncGenerator<Part> {
-    for (let hour = Math.floor(toMs / hourMs); hour >= Math.floor(fromMs / hourMs); hour--) {
-      yield* this.#hour(relay, hour, { from: time(fromMs), to: `${time(toMs)}~`, reverse: true });
-    }
   }
 
   /**
-   * What arrived after a cursor, oldest first, and the cursor to go on from. The cursor is (hour, sort key); parts are
-   * stored under their SentTimestamp, so one that was stored late sorts behind it: the caller looks a little back.
+   * A relay's parts sent within [fromMs, toMs], oldest first. `toMs` MUST NOT lie in the future: what is not there yet
+   * would count as known.
    */
-  async since(relay: string, fromMs: number, toMs: number): Promise<Part[]> {
-    const parts: Part[] = [];
-    for await (const part of this.newestFirst(relay, fromMs, toMs)) parts.push(part);
-    return parts.reverse();
+  async between(relay: string, fromMs: number, toMs: number, reading: Reading = 'new'): Promise<StoredPart[]> {
+    const known = reading === 'all' ? undefined : this.#recent.knownTo(relay, fromMs);
+    if (reading === 'none' && known !== undefined && known >= toMs) return this.#known(relay, fromMs, toMs);
+    const from = known === undefined ? fromMs : Math.max(fromMs, known - lateMs);
+    const found: [string, Uint8Array][] = [];
+    for (let hour = Math.floor(from / hourMs); hour <= Math.floor(toMs / hourMs); hour++) {
+      for await (const each of this.#hour(relay, hour, time(from), `${time(toMs)}~`)) found.push(each);
+    }
+    this.#recent.learn(relay, { fromMs: known === undefined ? fromMs : undefined, toMs }, found);
+    const parts = this.#known(relay, fromMs, toMs);
+    this.#recent.forget(relay, toMs - keptMs, time(toMs - keptMs));
+    return parts;
   }
 
-  async *#hour(
-    relay: string,
-    hour: number,
-    range: { from: string; to: string; reverse: boolean },
-  ): AsyncGenerator<Part> {
+  #known(relay: string, fromMs: number, toMs: number): StoredPart[] {
+    return this.#recent
+      .between(relay, time(fromMs), `${time(toMs)}~`)
+      .map(([key, bytes]) => ({ key, part: this.#recent.decoded(relay, key, () => unpackPart(bytes)) }));
+  }
+
+  async *#hour(relay: string, hour: number, from: string, to: string): AsyncGenerator<[string, Uint8Array]> {
     const pk = keys.part(relay, hour);
     let after: string | undefined;
     do {
-      const page = await this.#table.query(pk, { ...range, limit: 100, ...(after !== undefined && { after }) });
-      for (const { sk, body } of page.items) {
-        if (body instanceof Uint8Array)
-          yield this.#cache.get(`${pk}\0${sk}`) ?? this.#remember(`${pk}\0${sk}`, unpackPart(body));
-      }
+      const page = await this.#table.query(pk, { from, to, limit: 500, ...(after !== undefined && { after }) });
+      for (const { sk, body } of page.items) if (body instanceof Uint8Array) yield [sk, body];
       after = page.next;
     } while (after !== undefined);
-  }
-
-  #remember(key: string, part: Part): Part {
-    this.#cache.set(key, part);
-    const oldest = this.#cache.keys().next().value;
-    if (this.#cache.size > 500 && oldest !== undefined) this.#cache.delete(oldest);
-    return part;
   }
 }

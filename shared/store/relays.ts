@@ -71,9 +71,12 @@ export type CommandRecord = z.infer<typeof commandRecord>;
 
 const commandRetentionSeconds = 90 * 24 * 3600;
 
+const recentMs = 30_000;
+
 /** Relays: registration, last heartbeat, desired state issued, command numbers, commands. One conditional write each. */
 export class RelayStore {
   readonly #table: ItemTable;
+  readonly #recent = new Map<string, { readonly registration: Registration; readonly readAtMs: number }>();
 
   constructor(table: ItemTable) {
     this.#table = table;
@@ -92,6 +95,19 @@ export class RelayStore {
     return read(registration, await this.#table.get(keys.relays, relay));
   }
 
+  /**
+   * A registration as it was at most {@link recentMs} ago: every pack asks for one. Who is revoked meanwhile has no
+   * credentials any more; one that is not there is looked for each time.
+   */
+  async recent(relay: string, nowMs: number): Promise<Registration | undefined> {
+    const known = this.#recent.get(relay);
+    if (known !== undefined && Math.abs(nowMs - known.readAtMs) < recentMs) return known.registration;
+    const found = await this.get(relay);
+    if (found === undefined) this.#recent.delete(relay);
+    else this.#recent.set(relay, { registration: found, readAtMs: nowMs });
+    return found;
+  }
+
   async list(): Promise<Registration[]> {
     return (await queryAll(this.#table, keys.relays, '', '~')).map((item) => registration.parse(item.body));
   }
@@ -102,7 +118,7 @@ export class RelayStore {
 
   /** Overwrites: the newest heartbeat is the only one of interest. */
   async saveStatus(relay: string, body: RelayStatus): Promise<void> {
-    await this.#table.put({ pk: keys.relay(relay), sk: sorts.status, body });
+    await this.#table.put({ pk: keys.relay(relay), sk: sorts.status, body: body as Json });
   }
 
   async saveSnapshot(message: SnapshotMessage): Promise<void> {

@@ -46,6 +46,11 @@ export const heartbeatMessage = z.object({
   instances: z.array(z.object({ name: z.string().max(255), addresses: z.array(z.string().max(64)).max(64) })).max(64),
   /** The desired state in force; generation 0 and an empty digest before the first. */
   desired: z.object({ generation: z.int().nonnegative(), digest: z.string().max(64) }),
+  /** Sizes of the maillogs that there are; absent from agents of before. */
+  maillogs: z
+    .array(z.object({ file: z.string().max(4096), bytes: z.int().nonnegative() }))
+    .max(16)
+    .optional(),
   /** Agent counters since its start: lines read, ignored, malformed, bytes spooled, packs sent … */
   counts,
 });

@@ -27,6 +27,19 @@ export const desiredEntry = z.strictObject({
 });
 export type DesiredEntry = z.infer<typeof desiredEntry>;
 
+/**
+ * A backfill asks for at most this many bytes. A range of exactly this many is a piece of a larger one: its end is any
+ * byte, and the relay sends the lines that end before it.
+ */
+export const maxBackfillBytes = 64 * 1024 * 1024;
+
+/** A byte range of a log file: it begins where a line does, and ends after a line's end. */
+export const backfillRange = z
+  .strictObject({ file: z.string().min(1).max(4096), from: z.int().nonnegative(), to: z.int().nonnegative() })
+  .refine(({ from, to }) => to > from && to - from <= maxBackfillBytes, {
+    message: `a range of 1 to ${maxBackfillBytes} bytes`,
+  });
+
 const envelope = {
   v: z.literal(1),
   relay: relayId,
@@ -71,9 +84,7 @@ export const commandOrder = z.strictObject({
     .max(5000)
     .optional(),
   /** backfill: the byte range of a log file that did not arrive. */
-  backfill: z
-    .strictObject({ file: z.string().max(4096), from: z.int().nonnegative(), to: z.int().nonnegative() })
-    .optional(),
+  backfill: backfillRange.optional(),
 });
 export type CommandOrder = z.infer<typeof commandOrder>;
 
