@@ -37,7 +37,8 @@ try {
     const login = `thief${serial++}-${relay}@example.org`;
     const shipper = await maker(access, log);
     try {
-      await sleep(Math.random() * 1000);
+      // Anywhere within a pack of ten seconds.
+      await sleep(Math.random() * 10_000);
       let arrivedAt: number | undefined;
       const arrival = orderFor(login).then((at) => {
         arrivedAt = at;

@@ -21,12 +21,8 @@ import { sweeper } from '../../functions/schedule/sweep.ts';
 import { eventSource } from '../../hub/event-source.ts';
 import { messagesOf } from '../../shared/correlate/lives.ts';
 import { loadRules } from '../../shared/decide/rules.ts';
-import { ChainStore } from '../../shared/store/chains.ts';
-import { FindingStore } from '../../shared/store/findings.ts';
 import { dayOf } from '../../shared/store/keys.ts';
-import { Outbox } from '../../shared/store/outbox.ts';
-import { PartStore } from '../../shared/store/parts.ts';
-import { RelayStore } from '../../shared/store/relays.ts';
+import { storesOver } from '../../shared/store/stores.ts';
 import { pemSigner } from '../../shared/wire/jws.ts';
 import { type Order, order } from '../../shared/wire/orders.ts';
 import { seeded } from '../chaos/schedule.ts';
@@ -162,11 +158,7 @@ async function makeQueue(sqs: SQSClient, QueueName: string, Attributes: Record<s
 function depsOver({ sqs, log }: FaultRunOptions, table: DynamoItemTable, queues: Queues): Deps {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return {
-    parts: new PartStore(table),
-    findings: new FindingStore(table),
-    relays: new RelayStore(table),
-    outbox: new Outbox(table),
-    chains: new ChainStore(table),
+    ...storesOver(table),
     sqs,
     queues,
     signer: pemSigner('faults', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()),
