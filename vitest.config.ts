@@ -25,6 +25,20 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
+      {
+        extends: true,
+        test: {
+          name: 'aws',
+          include: ['{aws,hub,cdk,lab,test}/**/*.aws.ts'],
+          // Starts the servers while the other projects run.
+          globalSetup: './lab/aws/vitest-setup.ts',
+          fileParallelism: false,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 });
