@@ -18,6 +18,8 @@ test('each thing that may go wrong has its alarm', () => {
       ...['events', 'reports', 'dispatch'].flatMap((queue) => [`${queue}-late`, `${queue}-dead-letters`]),
       'set-aside',
       'relays-silent',
+      'relays-lines-stopped',
+      'packs-lost',
       'relays-clock-off',
       'containments-braked',
       'dead-letters-flood',

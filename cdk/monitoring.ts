@@ -72,6 +72,19 @@ export class MonitoringStack extends Stack {
       periods: 3,
       missing: quietIsBad,
     });
+    alarms.on(counted('relaysLinesStopped', [schedule], period), 'relays-lines-stopped', {
+      description:
+        'The log of a relay grows while its lines do not arrive: its shipper is down. Nobody watches its mail.',
+      atLeast: 1,
+      periods: 3,
+      missing: quietIsGood,
+    });
+    alarms.on(counted('packsLost', [schedule]), 'packs-lost', {
+      description: 'Lines of a relay were lost, and could not be sent again. holdfast relay list and the log name it.',
+      atLeast: 1,
+      periods: 1,
+      missing: quietIsGood,
+    });
     alarms.on(counted('relaysClockOff', [record]), 'relays-clock-off', {
       description: 'The clock of a relay is more than a minute off; from five on SQS refuses what it sends.',
       atLeast: 1,
@@ -156,6 +169,7 @@ export class MonitoringStack extends Stack {
           title: 'Relays',
           metrics: [
             counted('relaysSilent', [schedule], period),
+            counted('relaysLinesStopped', [schedule], period),
             counted('relaysClockOff', [record]),
             counted('ordersRefused', [record]),
           ],
