@@ -1,16 +1,12 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { bundlesOf, coldStart, startAwsStub } from './cold-start.fixture.ts';
 import { madeStacks } from './stacks.fixture.ts';
 
-const outdir = mkdtempSync(join(tmpdir(), 'holdfast-bundles-'));
-afterAll(() => rmSync(outdir, { recursive: true }));
-
 /** What a cold start may read: Lambda's own measure is what zip makes of it. */
 const maxBytes = 1.5 * 1024 * 1024;
-const bundles = bundlesOf(madeStacks({ bundled: true, outdir }).app.synth());
+const bundles = bundlesOf(madeStacks({ bundled: true }).app.synth());
 
 test('there is a bundle for each function', () => {
   expect(bundles.map(({ name }) => name).sort()).toEqual(['api', 'dispatch', 'enrol', 'ingest', 'record', 'schedule']);

@@ -1,12 +1,12 @@
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { expect, it } from 'vitest';
 import { describeOnStack } from '../lab/aws/describe.ts';
 import { place } from '../lab/aws/servers.ts';
+import { newApp } from './stacks.fixture.ts';
 import { StatefulStack } from './stateful.ts';
 
-const template = Template.fromStack(new StatefulStack(new App(), 'stack', 'local', {}));
+const template = Template.fromStack(new StatefulStack(newApp(), 'stack', 'local', {}));
 const queues = Object.values(template.findResources('AWS::SQS::Queue')).map(({ Properties }) => Properties);
 const names = new Map(
   Object.entries(template.findResources('AWS::SQS::Queue')).map(([id, { Properties }]) => [id, Properties.QueueName]),

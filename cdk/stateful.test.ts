@@ -1,12 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { App } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { expect, test } from 'vitest';
+import { newApp } from './stacks.fixture.ts';
 import { StatefulStack } from './stateful.ts';
 
-const { context } = JSON.parse(readFileSync(new URL('../cdk.json', import.meta.url), 'utf8'));
-
-const stack = new StatefulStack(new App({ context }), 'stack', 'test', {});
+const stack = new StatefulStack(newApp(), 'stack', 'test', {});
 const template = Template.fromStack(stack);
 
 const tables = template.findResources('AWS::DynamoDB::GlobalTable');
@@ -167,7 +164,7 @@ test('findings go from the event bus to an encrypted topic, where nobody but tha
 
 test('notices go by mail where an address is given, and nowhere else', () => {
   template.resourceCountIs('AWS::SNS::Subscription', 0);
-  const told = new StatefulStack(new App({ context }), 'told', 'test', { notify: 'security@example.org' });
+  const told = new StatefulStack(newApp(), 'told', 'test', { notify: 'security@example.org' });
   Template.fromStack(told).resourcePropertiesCountIs(
     'AWS::SNS::Subscription',
     { Protocol: 'email', Endpoint: 'security@example.org' },
