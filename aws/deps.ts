@@ -3,13 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Deps } from '../functions/deps.ts';
 import { loadRules } from '../shared/decide/rules.ts';
-import { ChainStore } from '../shared/store/chains.ts';
-import { FindingStore } from '../shared/store/findings.ts';
 import { openFixed } from '../shared/store/fixed.ts';
 import type { ItemTable } from '../shared/store/item-table.ts';
-import { Outbox } from '../shared/store/outbox.ts';
-import { PartStore } from '../shared/store/parts.ts';
-import { RelayStore } from '../shared/store/relays.ts';
+import { storesOver } from '../shared/store/stores.ts';
 import type { Signer } from '../shared/wire/jws.ts';
 import type { Settings } from './settings.ts';
 
@@ -27,11 +23,7 @@ export async function awsDeps(settings: Settings, { table, ...given }: Surroundi
   return {
     ...fixed,
     ...given,
-    parts: new PartStore(table),
-    findings: new FindingStore(table),
-    relays: new RelayStore(table),
-    outbox: new Outbox(table),
-    chains: new ChainStore(table),
+    ...storesOver(table),
     queues: { dispatch: settings.HOLDFAST_DISPATCH_QUEUE, dead: settings.HOLDFAST_DEAD_QUEUE },
     rules: loadRules(settings.HOLDFAST_RULES),
     maxContainmentsPerHour: settings.HOLDFAST_MAX_CONTAINMENTS_PER_HOUR,

@@ -34,5 +34,5 @@ const report = await faultRun({
   log: { info: quiet, warn: quiet, error: quiet },
 });
 console.log(report);
-const clean = report.missing + report.extra + report.othersSetAside + report.disorder === 0;
+const clean = report.missing + report.extra + report.othersSetAside.length + report.disorder === 0;
 process.exit(clean && report.poisonSetAside === report.poison ? 0 : 1);

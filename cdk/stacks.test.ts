@@ -25,7 +25,7 @@ test('every stack, and every name that is fixed, carries its environment', () =>
     )) {
       for (const [property, value] of Object.entries(Properties)) {
         if (nameProperty.test(property) && typeof value === 'string' && Type !== 'AWS::IAM::Policy')
-          expect(`${Type} ${value}`).toContain('holdfast-test-');
+          expect(`${Type} ${value}`).toContain('holdfast-test');
       }
     }
   }

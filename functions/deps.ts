@@ -2,11 +2,8 @@ import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { AccountRule } from '../shared/account/account.ts';
 import type { KeyedHash } from '../shared/correlate/collect.ts';
 import type { Rule } from '../shared/decide/rules.ts';
-import type { ChainStore } from '../shared/store/chains.ts';
-import type { FindingStore } from '../shared/store/findings.ts';
-import type { FindingEvent, Outbox } from '../shared/store/outbox.ts';
-import type { PartStore } from '../shared/store/parts.ts';
-import type { RelayStore } from '../shared/store/relays.ts';
+import type { FindingEvent } from '../shared/store/outbox.ts';
+import type { Stores } from '../shared/store/stores.ts';
 import type { Signer } from '../shared/wire/jws.ts';
 
 /** A structured logger; pino and Powertools' Logger both fit behind it. */
@@ -37,12 +34,7 @@ export type Metric =
   | 'relaysLinesStopped';
 
 /** What the functions work with. The hub and each Lambda build it once; nothing else knows where it runs. */
-export interface Deps {
-  readonly parts: PartStore;
-  readonly findings: FindingStore;
-  readonly relays: RelayStore;
-  readonly outbox: Outbox;
-  readonly chains: ChainStore;
+export interface Deps extends Stores {
   readonly sqs: SQSClient;
   readonly queues: { readonly dispatch: string; readonly dead: string };
   readonly signer: Signer;

@@ -14,12 +14,8 @@ import { record } from '../functions/record/handler.ts';
 import { schedule } from '../functions/schedule/handler.ts';
 import { lockState } from '../shared/config/state-lock.ts';
 import { loadRules } from '../shared/decide/rules.ts';
-import { ChainStore } from '../shared/store/chains.ts';
-import { FindingStore } from '../shared/store/findings.ts';
 import { openFixed } from '../shared/store/fixed.ts';
-import { Outbox } from '../shared/store/outbox.ts';
-import { PartStore } from '../shared/store/parts.ts';
-import { RelayStore } from '../shared/store/relays.ts';
+import { storesOver } from '../shared/store/stores.ts';
 import { byToken } from './api-token.ts';
 import type { HubConfig } from './config.ts';
 import { openHubDatabase } from './database.ts';
@@ -100,11 +96,7 @@ async function assemble(
   const closing = new AbortController();
   const deps: Deps = {
     ...fixed,
-    parts: new PartStore(table),
-    findings: new FindingStore(table),
-    relays: new RelayStore(table),
-    outbox: new Outbox(table),
-    chains: new ChainStore(table),
+    ...storesOver(table),
     sqs,
     queues: { dispatch: urlOf(queueNames.dispatch), dead: urlOf(queueNames.dead) },
     signer: secrets.signer,

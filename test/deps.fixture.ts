@@ -13,11 +13,8 @@ import { AccessKeys, everyGrant } from '../hub/keys.ts';
 import { commandQueueName, createHubQueues, queueNames } from '../hub/queue-names.ts';
 import { QueueStore } from '../hub/queues.ts';
 import { loadRules } from '../shared/decide/rules.ts';
-import { ChainStore } from '../shared/store/chains.ts';
-import { FindingStore } from '../shared/store/findings.ts';
-import { Outbox } from '../shared/store/outbox.ts';
-import { PartStore } from '../shared/store/parts.ts';
 import { RelayStore } from '../shared/store/relays.ts';
+import { storesOver } from '../shared/store/stores.ts';
 import { pemSigner } from '../shared/wire/jws.ts';
 import { silent } from './hub-fixture.ts';
 
@@ -53,11 +50,8 @@ export async function startDeps(): Promise<TestDeps> {
   let now = Date.now();
   const relays = new RelayStore(table);
   const deps: Deps = {
-    parts: new PartStore(table),
-    findings: new FindingStore(table),
+    ...storesOver(table),
     relays,
-    outbox: new Outbox(table),
-    chains: new ChainStore(table),
     sqs,
     queues: { dispatch: urlOf(queueNames.dispatch), dead: urlOf(queueNames.dead) },
     signer: pemSigner('test', pem.toString()),

@@ -21,12 +21,8 @@ import { sweeper } from '../../functions/schedule/sweep.ts';
 import { eventSource } from '../../hub/event-source.ts';
 import { messagesOf } from '../../shared/correlate/lives.ts';
 import { loadRules } from '../../shared/decide/rules.ts';
-import { ChainStore } from '../../shared/store/chains.ts';
-import { FindingStore } from '../../shared/store/findings.ts';
 import { dayOf } from '../../shared/store/keys.ts';
-import { Outbox } from '../../shared/store/outbox.ts';
-import { PartStore } from '../../shared/store/parts.ts';
-import { RelayStore } from '../../shared/store/relays.ts';
+import { storesOver } from '../../shared/store/stores.ts';
 import { pemSigner } from '../../shared/wire/jws.ts';
 import { type Order, order } from '../../shared/wire/orders.ts';
 import { seeded } from '../chaos/schedule.ts';
@@ -61,7 +57,8 @@ export interface FaultReport {
   /** Malformed input: of what was sent, how much lies in the dead-letter queue, and what else lies there. */
   readonly poison: number;
   readonly poisonSetAside: number;
-  readonly othersSetAside: number;
+  /** Why anything else was. */
+  readonly othersSetAside: readonly string[];
   /** Orders that came before one with a lower number of the same account or kind. */
   readonly disorder: number;
   readonly orders: number;
@@ -116,7 +113,11 @@ export async function faultRun(options: FaultRunOptions): Promise<FaultReport> {
     [...commandQueues.values()].map(async (url) => (await bodiesIn(sqs, url)).map(orderOf)),
   );
   // What comes twice is set aside twice.
-  const letters = new Set((await bodiesIn(sqs, queues.dead)).map((body) => letter.parse(JSON.parse(body)).body));
+  const letters = (await bodiesIn(sqs, queues.dead)).map((body) => letter.parse(JSON.parse(body)));
+  const isPoison = (body: string): boolean => poison.includes(Buffer.from(body, 'base64').toString());
+  const undelivered = (await bodiesIn(sqs, queues.eventsDead)).map(
+    (body) => `received too often: ${body.slice(0, 80)}`,
+  );
   return {
     faults: faults.counts,
     mails: packs.reduce((sum, { mails }) => sum + mails, 0),
@@ -125,8 +126,8 @@ export async function faultRun(options: FaultRunOptions): Promise<FaultReport> {
     findings: (await truth.findings.ofDay(dayOf(startedAt))).map(({ account }) => account),
     contained: (await truth.findings.containments()).map(({ account }) => account),
     poison: poison.length,
-    poisonSetAside: poison.filter((body) => letters.has(Buffer.from(body).toString('base64'))).length,
-    othersSetAside: letters.size - poison.length + (await depth(sqs, queues.eventsDead)),
+    poisonSetAside: new Set(letters.filter(({ body }) => isPoison(body)).map(({ body }) => body)).size,
+    othersSetAside: [...undelivered, ...letters.filter(({ body }) => !isPoison(body)).map(({ reason }) => reason)],
     orders: orders.flat().length,
     disorder: orders.reduce((sum, each) => sum + disorderOf(each), 0),
     seconds: (Date.now() - startedAt) / 1000,
@@ -157,11 +158,7 @@ async function makeQueue(sqs: SQSClient, QueueName: string, Attributes: Record<s
 function depsOver({ sqs, log }: FaultRunOptions, table: DynamoItemTable, queues: Queues): Deps {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return {
-    parts: new PartStore(table),
-    findings: new FindingStore(table),
-    relays: new RelayStore(table),
-    outbox: new Outbox(table),
-    chains: new ChainStore(table),
+    ...storesOver(table),
     sqs,
     queues,
     signer: pemSigner('faults', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()),
@@ -254,7 +251,7 @@ async function bodiesIn(sqs: SQSClient, QueueUrl: string): Promise<string[]> {
   }
 }
 
-const letter = z.object({ body: z.string() });
+const letter = z.object({ reason: z.string(), body: z.string() });
 
 function orderOf(jws: string): Order {
   return order.parse(JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString()));

@@ -32,7 +32,6 @@ const rememberedRecords = 200;
 export class Faults {
   readonly counts: FaultCounts = { duplicates: 0, killed: 0, throttled: 0, away: 0 };
   readonly #plan: FaultPlan;
-  readonly #seen: SQSRecord[] = [];
 
   constructor(plan: FaultPlan) {
     this.#plan = plan;
@@ -40,14 +39,15 @@ export class Faults {
 
   /** A handler whose batches come shuffled, with copies of older records among them, and whose ends are not all told. */
   around(handler: Handler): Handler {
+    const seen: SQSRecord[] = [];
     return async (event) => {
       const { random, duplicates, killed } = this.#plan;
       const Records = [...event.Records].sort(() => random() - 0.5);
       const answer = await handler({ Records });
-      this.#seen.push(...Records);
-      if (this.#seen.length > rememberedRecords) this.#seen.splice(0, this.#seen.length - rememberedRecords);
+      seen.push(...Records);
+      if (seen.length > rememberedRecords) seen.splice(0, seen.length - rememberedRecords);
       if (random() < duplicates) {
-        const again = this.#seen.filter(() => random() < 10 / this.#seen.length).sort(() => random() - 0.5);
+        const again = seen.filter(() => random() < 10 / seen.length).sort(() => random() - 0.5);
         this.counts.duplicates += again.length;
         await handler({ Records: again });
       }

@@ -17,11 +17,7 @@ import { AccessKeys, everyGrant } from '../../hub/keys.ts';
 import { commandQueueName, createHubQueues, queueNames } from '../../hub/queue-names.ts';
 import { QueueStore } from '../../hub/queues.ts';
 import { loadRules } from '../../shared/decide/rules.ts';
-import { ChainStore } from '../../shared/store/chains.ts';
-import { FindingStore } from '../../shared/store/findings.ts';
-import { Outbox } from '../../shared/store/outbox.ts';
-import { PartStore } from '../../shared/store/parts.ts';
-import { RelayStore } from '../../shared/store/relays.ts';
+import { storesOver } from '../../shared/store/stores.ts';
 import { pemSigner } from '../../shared/wire/jws.ts';
 import { Dice } from '../ids/dice.ts';
 import { type Bill, Meter } from './meter.ts';
@@ -83,11 +79,7 @@ export async function simulate(options: SampleOptions): Promise<Sample> {
   meter.attach(sqs);
   const urlOf = (name: string): string => `${endpoint.url}/000000000000/${name}`;
   const deps: Deps = {
-    parts: new PartStore(table),
-    findings: new FindingStore(table),
-    relays: new RelayStore(table),
-    outbox: new Outbox(table),
-    chains: new ChainStore(table),
+    ...storesOver(table),
     sqs,
     queues: { dispatch: urlOf(queueNames.dispatch), dead: urlOf(queueNames.dead) },
     signer: signer(),

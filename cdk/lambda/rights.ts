@@ -47,7 +47,8 @@ export function rightsOf(
       allow('Sign', ['kms:Sign', 'kms:GetPublicKey'], key),
       allow('Order', ['sqs:SendMessage'], commandQueues),
       allow('Announce', ['events:PutEvents'], [busArn(stateful)], {
-        StringEquals: { 'events:source': eventSourceName },
+        // One call may hold several events.
+        'ForAllValues:StringEquals': { 'events:source': [eventSourceName] },
       }),
     ],
     schedule: [lookUp, ...write, remove([keys.containments]), nudge],

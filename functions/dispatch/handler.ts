@@ -1,7 +1,7 @@
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import type { OutboxEntry } from '../../shared/store/outbox.ts';
-import type { Registration } from '../../shared/store/relays.ts';
 import type { Deps } from '../deps.ts';
+import { sideBySide } from '../side-by-side.ts';
 import { issueCommand } from './command.ts';
 import { issueDesired } from './desired.ts';
 
@@ -23,14 +23,9 @@ export const dispatch =
     return { batchItemFailures: [] };
   };
 
-/** Relays served at once: enough for a fleet of a thousand in seconds, few enough for one process. */
-const parallelRelays = 32;
-
 async function send(deps: Deps, entry: OutboxEntry): Promise<void> {
   const relays = (await deps.relays.list()).filter(({ relay }) => entry.relay === undefined || entry.relay === relay);
-  const issue = (relay: Registration): Promise<void> =>
-    entry.kind === 'desired' ? issueDesired(deps, relay) : issueCommand(deps, relay, entry);
-  for (let at = 0; at < relays.length; at += parallelRelays) {
-    await Promise.all(relays.slice(at, at + parallelRelays).map(issue));
-  }
+  await sideBySide(relays, (relay) =>
+    entry.kind === 'desired' ? issueDesired(deps, relay) : issueCommand(deps, relay, entry),
+  );
 }

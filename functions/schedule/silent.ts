@@ -1,15 +1,16 @@
 import type { RelayStatus } from '../../shared/store/relays.ts';
 import type { Deps } from '../deps.ts';
+import { sideBySide } from '../side-by-side.ts';
 
 const silentMs = 3 * 60_000;
 
 /** The last heartbeat of each relay that was ever heard. */
 export async function relayStatuses(deps: Deps): Promise<ReadonlyMap<string, RelayStatus>> {
   const statuses = new Map<string, RelayStatus>();
-  for (const { relay } of await deps.relays.list()) {
+  await sideBySide(await deps.relays.list(), async ({ relay }) => {
     const status = await deps.relays.status(relay);
     if (status !== undefined) statuses.set(relay, status);
-  }
+  });
   return statuses;
 }
 

@@ -2,14 +2,13 @@ import { windowMicros } from '../../shared/detect/window.ts';
 import type { StoredPart } from '../../shared/store/parts.ts';
 import type { Deps } from '../deps.ts';
 import { judgeAccount, slackMs } from '../judge.ts';
+import { sideBySide } from '../side-by-side.ts';
 import { ChainMemory } from './chain-memory.ts';
 import { followChains } from './chains.ts';
 import { type Fresh, Tally } from './tally.ts';
 
 /** Fleet-wide messages within the window from which an account is recounted. Rules start above it. */
 const suspectMessages = 15;
-/** Relays read at once. */
-const parallelRelays = 32;
 /** Each relay's window is read afresh once in so many rounds: what was stored minutes after it was sent shows then. */
 const roundsToAfresh = 30;
 
@@ -32,14 +31,11 @@ export function sweeper(deps: Deps, chains = new ChainMemory(deps)): Sweep {
     const fresh = new Map<string, Fresh>();
     const arrived = new Map<string, StoredPart[]>();
     round += 1;
-    const read = async (relay: string, index: number): Promise<void> => {
+    await sideBySide(relays, async (relay, index) => {
       const reading = (index + round) % roundsToAfresh === 0 ? 'all' : 'new';
       const parts = await deps.parts.between(relay, from, now, reading);
       arrived.set(relay, tally.add(deps, relay, parts, offsets.get(relay) ?? 0, fresh));
-    };
-    for (let at = 0; at < relays.length; at += parallelRelays) {
-      await Promise.all(relays.slice(at, at + parallelRelays).map((relay, index) => read(relay, at + index)));
-    }
+    });
     tally.forget(now * 1000 - windowMicros);
     const contained = new Map((await deps.findings.containments()).map((each) => [each.account, each]));
     for (const [account, { logins, newestMicros }] of fresh) {
