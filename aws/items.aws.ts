@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { CreateTableCommand, DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { expect, it } from 'vitest';
-import { describeOnAws, describeOnStack } from '../lab/aws/describe.ts';
+import { describeOnAws } from '../lab/aws/describe.ts';
 import { place } from '../lab/aws/servers.ts';
 import { itemTableContract } from '../shared/store/item-table.contract.ts';
 import { DynamoItemTable, type Spent } from './items.ts';
 
-await describeOnAws('DynamoDB', ({ dynamodb }) => {
-  for (const { name, url } of dynamodb) itemTableContract(name, () => makeTable(url));
+await describeOnAws('DynamoDB', 'dynamodb', (endpoints) => {
+  for (const { name, url } of endpoints) itemTableContract(name, () => makeTable(url));
 });
 
-await describeOnStack('the deployed table', ({ endpoint, outputs }) => {
+await describeOnAws('the deployed table', 'stack', ({ endpoint, outputs }) => {
   it('is one that the adapter can use: keys, and the attribute that ends an item', async () => {
     const client = new DynamoDBClient({ ...place, endpoint });
     const table = new DynamoItemTable(client, outputs['ItemsTableName'] ?? '');
@@ -22,8 +22,8 @@ await describeOnStack('the deployed table', ({ endpoint, outputs }) => {
   });
 });
 
-await describeOnAws('what a call costs', ({ dynamodb }) => {
-  it.each(dynamodb)(
+await describeOnAws('what a call costs', 'dynamodb', (endpoints) => {
+  it.each(endpoints)(
     'on $name: a write unit a KB, a read unit four, in a transaction twice as many',
     async ({ url }) => {
       const spent: Spent[] = [];

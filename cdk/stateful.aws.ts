@@ -1,7 +1,7 @@
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { Template } from 'aws-cdk-lib/assertions';
 import { expect, it } from 'vitest';
-import { describeOnStack } from '../lab/aws/describe.ts';
+import { describeOnAws } from '../lab/aws/describe.ts';
 import { place } from '../lab/aws/servers.ts';
 import { newApp } from './stacks.fixture.ts';
 import { StatefulStack } from './stateful.ts';
@@ -12,7 +12,7 @@ const names = new Map(
   Object.entries(template.findResources('AWS::SQS::Queue')).map(([id, { Properties }]) => [id, Properties.QueueName]),
 );
 
-await describeOnStack('the deployed stack', ({ endpoint, outputs }) => {
+await describeOnAws('the deployed stack', 'stack', ({ endpoint, outputs }) => {
   it.each(queues)('has the queue $QueueName as the template says it', async (wanted) => {
     const client = new SQSClient({ ...place, endpoint });
     const QueueUrl = Object.values(outputs).find((url) => url.endsWith(`/${wanted.QueueName}`));

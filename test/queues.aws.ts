@@ -4,8 +4,8 @@ import { type QueueFixture, queueContract } from '../hub/queue.contract.ts';
 import { describeOnAws } from '../lab/aws/describe.ts';
 import { place } from '../lab/aws/servers.ts';
 
-await describeOnAws('SQS', ({ sqs }) => {
-  for (const { name, url } of sqs) queueContract(name, () => queueFixture(url, name !== 'ElasticMQ'));
+await describeOnAws('SQS', 'sqs', (endpoints) => {
+  for (const { name, url } of endpoints) queueContract(name, () => queueFixture(url, name !== 'ElasticMQ'));
 });
 
 /** Queues made and deleted by the SDK. With one attempt a refusal shows as what it is. */

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import * as z from 'zod';
+import { bound } from './child.ts';
 import { place } from './servers.ts';
 
 const exec = promisify(execFile);
@@ -38,7 +39,7 @@ export async function deployStateful(endpoint: string, folder: string, signal: A
   const outputs = join(folder, 'outputs.json');
   const options = ['-c', `environment=${environment}`, '--output', join(folder, 'cdk.out'), '--no-notices'];
   const cdk = (...args: string[]) =>
-    exec(process.execPath, [join(checkout, 'node_modules/aws-cdk/bin/cdk'), ...args, ...options], {
+    exec(...bound(process.execPath, [join(checkout, 'node_modules/aws-cdk/bin/cdk'), ...args, ...options]), {
       cwd: checkout,
       env,
       signal,

@@ -1,26 +1,27 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, inject, it } from 'vitest';
-import type { DeployedStack, Stand } from './stand.ts';
+import type { Stand } from './stand.ts';
 import type { StandState } from './vitest-setup.ts';
 
 /**
- * A suite that needs AWS-compatible servers; the file awaits it, for it waits until they are there. Left out where this
- * machine cannot have them, it says why in one line (test/reporter.ts prints it); with CI set it fails instead.
+ * A suite that needs a part of the stand: endpoints of a service, the deployed stack. The file awaits it, for it waits
+ * until they are there. Left out where this machine cannot have them, it says why in one line (test/reporter.ts prints
+ * it); with CI set it fails instead.
  */
-export async function describeOnAws(name: string, suite: (stand: Stand) => void): Promise<void> {
+export async function describeOnAws<Part extends keyof Stand>(
+  name: string,
+  part: Part,
+  suite: (part: NonNullable<Stand[Part]>) => void,
+): Promise<void> {
   const state = await standState(inject('awsStandFile'));
   if ('failure' in state) throw new Error(state.failure);
-  if ('stand' in state) describe(name, () => suite(state.stand));
-  else leaveOut(name, state.lack);
-}
-
-/** The same for a suite that needs the deployed stack. */
-export async function describeOnStack(name: string, suite: (stack: DeployedStack) => void): Promise<void> {
-  await describeOnAws(name, ({ stack }) => {
-    if (stack !== undefined) suite(stack);
-    else leaveOut(name, 'no HOLDFAST_TEST_AWS_ENDPOINT was given to deploy to');
-  });
+  if ('lack' in state) return leaveOut(name, state.lack);
+  const given = state.stand[part];
+  if (given === undefined || ('length' in given && given.length === 0)) {
+    return leaveOut(name, 'the endpoints that were given have nothing for it');
+  }
+  describe(name, () => suite(given));
 }
 
 function leaveOut(name: string, reason: string): void {

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { run } from '../run.ts';
 import { describeOnAws } from './describe.ts';
 
-await describeOnAws('the servers', ({ pids }) => {
+await describeOnAws('the servers', 'pids', (pids) => {
   it('listen on loopback only: they check no credentials', async () => {
     const ours = new Set(await withChildren(pids));
     const { stdout } = await run('ss', ['-ltnpH']);

@@ -13,7 +13,7 @@ export function missingForAws(): string | undefined {
   if (javaHome() === undefined) lacking.push('a JDK of 17 or newer (apt-get install openjdk-17-jdk-headless)');
   if (!answers('mvn', ['-version'])) lacking.push('maven (apt-get install maven)');
   if (python313() === undefined) lacking.push('python3.13 (pyenv install 3.13)');
-  if (!answers('setpriv', ['--version'])) lacking.push('setpriv (Linux: apt-get install util-linux)');
+  if (!answers('setsid', ['--version'])) lacking.push('setsid (Linux: apt-get install util-linux)');
   return lacking.length === 0 ? undefined : `the AWS servers need ${lacking.join(', ')}`;
 }
 

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
+import { bound } from './child.ts';
 import { python313 } from './missing.ts';
 
 /** Where the fetched servers lie. */
@@ -55,7 +56,7 @@ async function fetched(name: string, recipe: string, build: (folder: string) => 
     });
     return place;
   } catch (error) {
-    throw new FetchError(`${name} could not be fetched: ${firstLine(error)}`, { cause: error });
+    throw new FetchError(`${name} could not be fetched: ${reasonOf(error)}`, { cause: error });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -63,20 +64,30 @@ async function fetched(name: string, recipe: string, build: (folder: string) => 
 
 function copyJars(name: string, folder: string, signal: AbortSignal | undefined) {
   const pom = join(sources, `${name}.pom.xml`);
-  const args = ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${folder}`];
-  return exec('mvn', args, { signal });
+  const args = [
+    '-q',
+    '-B',
+    '-Dstyle.color=never',
+    '-f',
+    pom,
+    'dependency:copy-dependencies',
+    `-DoutputDirectory=${folder}`,
+  ];
+  return exec(...bound('mvn', args), { signal });
 }
 
 /** DynamoDB Local as LocalStack looks for it, a jar that names all others; we start the same one. */
 async function fetchDynamodbLocal(folder: string, signal: AbortSignal | undefined): Promise<void> {
   const lib = 'DynamoDBLocal_lib';
   await copyJars('dynamodb-local', join(folder, lib), signal);
-  await exec('javac', ['-d', folder, '-cp', join(folder, lib, '*'), join(sources, 'Loopback.java')], { signal });
+  await exec(...bound('javac', ['-d', folder, '-cp', join(folder, lib, '*'), join(sources, 'Loopback.java')]), {
+    signal,
+  });
   const jars = (await readdir(join(folder, lib))).filter((each) => each.endsWith('.jar'));
   // A line of a manifest ends at 72 bytes; a line that begins with a blank goes on with the one before.
   const classPath = jars.map((jar) => ` \n  ${lib}/${jar}`).join('');
   await writeFile(join(folder, 'manifest'), `Main-Class: Loopback\nPremain-Class: Loopback\nClass-Path:${classPath}\n`);
-  await exec('jar', ['cfm', 'DynamoDBLocal.jar', 'manifest', 'Loopback.class'], { cwd: folder, signal });
+  await exec(...bound('jar', ['cfm', 'DynamoDBLocal.jar', 'manifest', 'Loopback.class']), { cwd: folder, signal });
   await copyFile(join(folder, 'DynamoDBLocal.jar'), join(folder, 'ddb-local-loader-0.1.jar'));
 }
 
@@ -84,10 +95,10 @@ async function fetchLocalstack(folder: string, signal: AbortSignal | undefined):
   const python = python313();
   if (python === undefined) throw new Error('no python3.13');
   const venv = join(folder, 'venv');
-  await exec(python, ['-m', 'venv', venv], { signal });
-  await exec(join(venv, 'bin/python'), ['-m', 'pip', 'install', '-q', localstack.uv], { signal });
+  await exec(...bound(python, ['-m', 'venv', venv]), { signal });
+  await exec(...bound(join(venv, 'bin/python'), ['-m', 'pip', 'install', '-q', localstack.uv]), { signal });
   const args = ['pip', 'install', '-q', '--exclude-newer', localstack.excludeNewer, localstack.package];
-  await exec(join(venv, 'bin/uv'), args, { env: { ...process.env, VIRTUAL_ENV: venv }, signal });
+  await exec(...bound(join(venv, 'bin/uv'), args), { env: { ...process.env, VIRTUAL_ENV: venv }, signal });
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -97,7 +108,15 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-function firstLine(error: unknown): string {
-  const told = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
-  return (told === '' ? String(error) : told).split('\n')[0] ?? '';
+/** What the program itself said was wrong, in its first line about it; Maven says it on its standard output. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const told = ['stderr', 'stdout'].map((stream) => String(Reflect.get(error, stream) ?? '')).join('\n');
+  return (
+    stripVTControlCharacters(told)
+      .split('\n')
+      .find((line) => /error/i.test(line)) ??
+    error.message.split('\n')[0] ??
+    error.name
+  );
 }

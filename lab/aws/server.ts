@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { bound } from './child.ts';
 
 export interface Server {
   readonly url: string;
@@ -22,12 +23,10 @@ export interface ServerStart {
   readonly signal: AbortSignal;
 }
 
-const readyWithinMs = 90_000;
-const stopWithinMs = 15_000;
+const readyWithinMs = 240_000;
 
 /**
- * A server of its own process, once it answers. It ends with this process, however that ends: the kernel sends it
- * SIGTERM (`setpriv --pdeathsig`).
+ * A server of its own process, once it answers.
  * @throws Error with the last of what it printed, if it ends or says nothing in time
  */
 export async function startServer({
@@ -42,10 +41,10 @@ export async function startServer({
 }: ServerStart): Promise<Server> {
   signal.throwIfAborted();
   const output = openSync(log, 'a');
-  const child = spawn('setpriv', ['--pdeathsig', 'TERM', command, ...args], {
+  const child = spawn(...bound(command, args), {
     cwd,
     env: { ...process.env, ...env },
-    stdio: ['ignore', output, output],
+    stdio: ['pipe', output, output],
   });
   closeSync(output);
   let failure: string | undefined;
@@ -60,9 +59,7 @@ export async function startServer({
     });
   });
   const stop = async (): Promise<void> => {
-    child.kill('SIGTERM');
-    const inTime = await Promise.race([ended.then(() => true), sleep(stopWithinMs, false, { ref: false })]);
-    if (!inTime) child.kill('SIGKILL');
+    child.stdin?.end();
     await ended;
   };
   const giveUpAt = Date.now() + readyWithinMs;
