@@ -6,10 +6,10 @@ import { RelayIdentities } from '../aws/identities.ts';
 import { relayPath, relayResourceName } from '../aws/relay-names.ts';
 import { settingsFromOutputs } from '../bench/aws/central.ts';
 import type { Enrolment } from '../functions/api/enrol.ts';
-import { describeOnStack } from '../lab/aws/describe.ts';
+import { describeOnAws } from '../lab/aws/describe.ts';
 import { place } from '../lab/aws/servers.ts';
 
-await describeOnStack('enrolment on the deployed stack', ({ endpoint, outputs }) => {
+await describeOnAws('enrolment on the deployed stack', 'stack', ({ endpoint, outputs }) => {
   const settings = settingsFromOutputs('local', outputs, { endpoint, region: place.region, realm: 'example.org' });
   const environment = settings.HOLDFAST_ENVIRONMENT;
   const iam = new IAMClient({ ...place, endpoint });

@@ -7,10 +7,10 @@ import { describeOnAws } from '../lab/aws/describe.ts';
 import { place } from '../lab/aws/servers.ts';
 import { silent } from './hub-fixture.ts';
 
-await describeOnAws('faults between queues, functions and table', ({ sqs: [sqsAt], dynamodb: [dynamodbAt] }) => {
+await describeOnAws('faults between queues, functions and table', 'stack', ({ endpoint }) => {
   it('I2, I8: duplicates, disorder, throttling, killed functions, a table that is away, malformed messages: nothing is lost, nothing counted twice, orders keep their order', async () => {
-    const sqs = new SQSClient({ ...place, endpoint: sqsAt?.url ?? '' });
-    const [dynamodb, disturbed] = [0, 1].map(() => new DynamoDBClient({ ...place, endpoint: dynamodbAt?.url ?? '' }));
+    const sqs = new SQSClient({ ...place, endpoint });
+    const [dynamodb, disturbed] = [0, 1].map(() => new DynamoDBClient({ ...place, endpoint }));
     if (dynamodb === undefined || disturbed === undefined) throw new Error('no clients');
     const report = await faultRun({
       sqs,

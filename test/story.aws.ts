@@ -3,14 +3,14 @@ import { settingsFromOutputs, startLocalLambdas } from '../bench/aws/central.ts'
 import { type Fleet, startFleet } from '../cli/demo/fleet.ts';
 import { play } from '../cli/demo/play.ts';
 import { realRelays } from '../cli/demo/real-relay.ts';
-import { describeOnStack } from '../lab/aws/describe.ts';
+import { describeOnAws } from '../lab/aws/describe.ts';
 import { place } from '../lab/aws/servers.ts';
 import { makeCast, thiefNetwork } from '../lab/cast.ts';
 import { describeWithPostfix } from '../lab/real-parts.ts';
 import { inNetwork } from '../shared/wire/selection.ts';
 import { silent } from './hub-fixture.ts';
 
-await describeOnStack('on AWS', ({ endpoint, outputs }) => {
+await describeOnAws('on AWS', 'stack', ({ endpoint, outputs }) => {
   const cast = makeCast('example.org');
   let fleet: Fleet | undefined;
   afterEach(() => fleet?.close());
