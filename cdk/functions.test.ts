@@ -58,6 +58,11 @@ test('a site’s settings reach the functions as aws/settings.ts reads them', ()
   });
 });
 
+test('a folder of rules that the functions could not read is refused before it is deployed', () => {
+  expect(() => madeStacks({ settings: { rules: 'no/such/folder' } })).toThrow(/no\/such\/folder/);
+  expect(() => madeStacks({ settings: { rules: 'agent/vector' } })).toThrow(/agent\/vector/);
+});
+
 test('each function writes a log of its own name, which ends', () => {
   const groups = Object.values(template.findResources('AWS::Logs::LogGroup')).map(({ Properties }) => Properties);
   for (const { name } of lambdas) {

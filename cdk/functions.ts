@@ -1,12 +1,14 @@
+import { join } from 'node:path';
 import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { EventSourceMapping, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
+import { loadRules } from '../shared/decide/rules.ts';
 import type { EnvironmentSettings } from './environment.ts';
 import { Api } from './lambda/api.ts';
-import { HoldfastFunction } from './lambda/function.ts';
+import { checkout, HoldfastFunction } from './lambda/function.ts';
 import { eventBus, rightsOf } from './lambda/rights.ts';
 import { type StatefulStack, visibilitySeconds } from './stateful.ts';
 
@@ -35,6 +37,9 @@ export class FunctionsStack extends Stack {
     const prefix = `holdfast-${environment}`;
     const rights = rightsOf(environment, stateful);
     const variables = variablesOf(environment, stateful, settings);
+    const rules = settings.rules ?? 'rules';
+    // A rule that cannot be read fails here, not every function at its start.
+    loadRules(join(checkout, rules));
     const add = (name: FunctionName, sizes: Sizes, own: Readonly<Record<string, string>> = {}): IFunction => {
       const { description, ...size } = sizes;
       const construct = new HoldfastFunction(this, name.charAt(0).toUpperCase() + name.slice(1), {
@@ -43,7 +48,7 @@ export class FunctionsStack extends Stack {
         description: `Holdfast ${environment}: ${description}`,
         ...size,
         variables: { ...variables, ...own },
-        rules: settings.rules ?? 'rules',
+        rules,
         rights: rights[name],
       });
       return construct.lambda;

@@ -8,7 +8,8 @@ import { Construct } from 'constructs';
 import { acknowledge, acknowledgeWildcards } from '../acknowledge.ts';
 import { allow } from './allow.ts';
 
-const checkout = join(import.meta.dirname, '../..');
+/** Where cdk.json lies. */
+export const checkout = join(import.meta.dirname, '../..');
 /** Where Lambda unpacks a bundle; the rules lie beside it. */
 const unpackedRules = '/var/task/rules';
 
@@ -24,7 +25,7 @@ export interface HoldfastFunctionProps {
   /** Copies that may run at once. Absent: bounded by what calls it. */
   readonly reservedConcurrency?: number;
   readonly variables: Readonly<Record<string, string>>;
-  /** Folder of rules to put beside the bundle. */
+  /** Folder of rules to put beside the bundle, from the checkout. */
   readonly rules: string;
   /** All that it may do, beside writing its own log and traces. */
   readonly rights: readonly PolicyStatement[];
