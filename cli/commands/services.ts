@@ -15,14 +15,25 @@ export function addServiceCommands(program: Command): void {
       await up(placesOf(command), options.agent ?? false);
     });
 
-  program
+  const agent = program
     .command('agent')
     .description(
       'run the relay’s unprivileged half: ships log lines, carries orders. Drops root for the user in agent.yaml',
     )
     .action(async (_options: object, command: Command) => {
-      const { agent } = await import('../services/agent.ts');
-      await agent(placesOf(command));
+      const services = await import('../services/agent.ts');
+      await services.agent(placesOf(command));
+    });
+
+  agent
+    .command('check')
+    .description(
+      'print the postconf(1) lines that wire the access map in, and where a quarantine cannot hold; edits nothing',
+    )
+    .option('--json', 'JSON: a list, one object an instance')
+    .action(async ({ json }: { json?: true }, command: Command) => {
+      const { check } = await import('../services/check.ts');
+      await check(placesOf(command), json ?? false);
     });
 
   program
