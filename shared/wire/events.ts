@@ -10,6 +10,9 @@ export const relayId = z
   .string()
   .regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'a relay name is lower-case letters, digits, dots and hyphens');
 
+/** A relay's own clock, ms since the epoch: wrong perhaps, but a time that can be reckoned with (until the year 9999). */
+const relayTime = z.int().nonnegative().max(253_402_300_799_999);
+
 /**
  * A pack of maillog lines. `b` is base64(zstd(text)); each line of the text is `OFFSET TEXT\n`, OFFSET being the
  * byte offset in `file` of the line's first byte. `from`..`to` is the range of bytes the pack stands for, also of
@@ -39,8 +42,7 @@ export const heartbeatMessage = z.object({
   v: z.literal(1),
   kind: z.literal('heartbeat'),
   relay: relayId,
-  /** The relay's own clock, ms since the epoch. */
-  at: z.int(),
+  at: relayTime,
   zone: z.string().max(64),
   /** Instances as their syslog_name, with the addresses that are ours when a reply says `queued as`. */
   instances: z.array(z.object({ name: z.string().max(255), addresses: z.array(z.string().max(64)).max(64) })).max(64),
@@ -61,7 +63,7 @@ export const snapshotMessage = z.object({
   kind: z.literal('snapshot'),
   relay: relayId,
   instance: z.string().max(255),
-  at: z.int(),
+  at: relayTime,
   /** Per queue name (active, deferred, hold, incoming, maildrop). */
   queues: z.record(
     z.string().max(32),
@@ -113,8 +115,7 @@ export const resultMessage = z.object({
   reason: z.string().max(2000).optional(),
   counts: effectCounts,
   proofs: z.array(proof).max(1000),
-  /** ms since the epoch on the relay's clock. */
-  at: z.int(),
+  at: relayTime,
 });
 export type ResultMessage = z.infer<typeof resultMessage>;
 
@@ -124,7 +125,7 @@ export const proofMessage = z.object({
   kind: z.literal('proof'),
   relay: relayId,
   proofs: z.array(proof).max(1000),
-  at: z.int(),
+  at: relayTime,
 });
 
 export const reportMessage = z.discriminatedUnion('kind', [
