@@ -111,3 +111,14 @@ test('I11: a heartbeat of an impossible time is set aside: kept, it would stop t
   expect(hub.queues.depth(queueNames.dead)).toMatchObject({ ready: 3 });
   expect(await clockOffsets(hub.deps, ['mx1'])).toEqual(new Map([['mx1', 0]]));
 });
+
+test('I8: a dead letter is always accepted, whatever its reason says', async () => {
+  await hub.enrol('mx1');
+  const wrong = Array.from({ length: 60_000 }, (_, index) => [`k${index}`, 'no number'] as const);
+  for (const counts of [Object.fromEntries(wrong), { '\uFFFE\uFFFF': 'no number' }]) {
+    const beat = { v: 1, kind: 'heartbeat', relay: 'mx1', at: t0, zone: 'UTC', instances: [], counts };
+    const said = event('mx1', { ...beat, desired: { generation: 0, digest: '' } });
+    expect(await record(hub.deps)(said)).toEqual({ batchItemFailures: [] });
+  }
+  expect(hub.queues.depth(queueNames.dead)).toMatchObject({ ready: 2 });
+});
