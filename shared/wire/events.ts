@@ -13,6 +13,9 @@ export const relayId = z
 /** A relay's own clock, ms since the epoch: wrong perhaps, but a time that can be reckoned with (until the year 9999). */
 const relayTime = z.int().nonnegative().max(253_402_300_799_999);
 
+/** Shippers pack 300; the facts of so many lines still fit one item of the table. */
+const maxLines = 1_000;
+
 /**
  * A pack of maillog lines. `b` is base64(zstd(text)); each line of the text is `OFFSET TEXT\n`, OFFSET being the
  * byte offset in `file` of the line's first byte. `from`..`to` is the range of bytes the pack stands for, also of
@@ -27,7 +30,7 @@ export const linesMessage = z.object({
   /** IANA zone of lines that carry none; the relay's registration where absent. */
   zone: z.string().max(64).optional(),
   /** Lines in `b`. */
-  n: z.int().nonnegative(),
+  n: z.int().nonnegative().max(maxLines),
   /** Lines that the range held. */
   all: z.int().nonnegative(),
   from: z.int().nonnegative(),
@@ -36,7 +39,10 @@ export const linesMessage = z.object({
 });
 export type LinesMessage = z.infer<typeof linesMessage>;
 
-const counts = z.record(z.string().max(64), z.number());
+const maxCounts = 256;
+const counts = z
+  .record(z.string().max(64), z.number())
+  .refine((all) => Object.keys(all).length <= maxCounts, `more than ${maxCounts} counts`);
 
 export const heartbeatMessage = z.object({
   v: z.literal(1),
@@ -65,10 +71,9 @@ export const snapshotMessage = z.object({
   instance: z.string().max(255),
   at: relayTime,
   /** Per queue name (active, deferred, hold, incoming, maildrop). */
-  queues: z.record(
-    z.string().max(32),
-    z.object({ messages: z.int(), bytes: z.number(), oldestAt: z.int().optional() }),
-  ),
+  queues: z
+    .record(z.string().max(32), z.object({ messages: z.int(), bytes: z.number(), oldestAt: z.int().optional() }))
+    .refine((all) => Object.keys(all).length <= 16, 'Postfix has not so many queues'),
   /** The accounts with most mail in the queue, at most 50. */
   accounts: z.array(z.object({ login: z.string().max(512), messages: z.int(), held: z.int() })).max(50),
 });
