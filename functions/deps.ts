@@ -65,15 +65,19 @@ export async function nudge(deps: Deps): Promise<void> {
   );
 }
 
-/** SQS refuses some characters, and 1 MiB; a dead letter must always be accepted. */
+/** SQS refuses 1 MiB, and two characters that JSON leaves as they are; a dead letter must always be accepted. */
 const maxDeadLetterBytes = 256 * 1024;
+/** A reason names what is wrong, and a message can have a hundred thousand faults. */
+const maxReasonLength = 4_000;
+const refusedCharacters = /[\uFFFE\uFFFF]/g;
 
 /**
  * Puts input that cannot be processed aside with its reason, for a person to look at; its batch goes on (I8). The body
  * is base64, because it may hold anything.
  */
-export async function deadLetter(deps: Deps, reason: string, source: string, body: string): Promise<void> {
+export async function deadLetter(deps: Deps, fault: string, source: string, body: string): Promise<void> {
   const bytes = Buffer.from(body).subarray(0, maxDeadLetterBytes);
+  const reason = fault.slice(0, maxReasonLength).replace(refusedCharacters, '\uFFFD');
   const letter = { v: 1, reason, source, at: deps.nowMs(), body: bytes.toString('base64') };
   deps.log.warn({ reason, source }, 'input set aside as a dead letter');
   deps.count('deadLetters');

@@ -101,3 +101,24 @@ test('a wrong clock contains nobody: mail that came before an undo stays before 
   await ingest(hub.deps)(event('mx1', pack('mx1', mails('owner', 0, 31, t0 + ahead - 60_000)), t0 + 6000));
   expect(await findings()).toHaveLength(1);
 });
+
+test('I11: a heartbeat of an impossible time is set aside: kept, it would stop the sweep of all relays', async () => {
+  await hub.enrol('mx1');
+  const beat = { v: 1, kind: 'heartbeat', relay: 'mx1', zone: 'UTC', instances: [], counts: {} };
+  for (const at of [Number.MIN_SAFE_INTEGER, -1, Number.MAX_SAFE_INTEGER]) {
+    await record(hub.deps)(event('mx1', { ...beat, at, desired: { generation: 0, digest: '' } }));
+  }
+  expect(hub.queues.depth(queueNames.dead)).toMatchObject({ ready: 3 });
+  expect(await clockOffsets(hub.deps, ['mx1'])).toEqual(new Map([['mx1', 0]]));
+});
+
+test('I8: a dead letter is always accepted, whatever its reason says', async () => {
+  await hub.enrol('mx1');
+  const wrong = Array.from({ length: 60_000 }, (_, index) => [`k${index}`, 'no number'] as const);
+  for (const counts of [Object.fromEntries(wrong), { '\uFFFE\uFFFF': 'no number' }]) {
+    const beat = { v: 1, kind: 'heartbeat', relay: 'mx1', at: t0, zone: 'UTC', instances: [], counts };
+    const said = event('mx1', { ...beat, desired: { generation: 0, digest: '' } });
+    expect(await record(hub.deps)(said)).toEqual({ batchItemFailures: [] });
+  }
+  expect(hub.queues.depth(queueNames.dead)).toMatchObject({ ready: 2 });
+});

@@ -113,6 +113,13 @@ test('a decompression bomb is refused, not unpacked', async () => {
   expect(hub.queues.depth(queueNames.dead)).toMatchObject({ ready: 1 });
 });
 
+test('nor does a small pack become a million lines, whatever number of them it says', async () => {
+  await hub.enrol('mx1');
+  const b = packLines('0 \n'.repeat(1_000_000));
+  for (const n of [1, 1_000_000]) await ingest(hub.deps)(event('mx1', { ...pack('mx1', []), n, all: n, b }));
+  expect(hub.queues.depth(queueNames.dead)).toMatchObject({ ready: 2 });
+});
+
 test('an order whose sending failed stays in the outbox and is sent after its lease', async () => {
   await hub.enrol('mx1');
   await ingest(hub.deps)(event('mx1', pack('mx1', mails('thief', 0, 30))));

@@ -10,6 +10,12 @@ export const relayId = z
   .string()
   .regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'a relay name is lower-case letters, digits, dots and hyphens');
 
+/** A relay's own clock, ms since the epoch: wrong perhaps, but a time that can be reckoned with (until the year 9999). */
+const relayTime = z.int().nonnegative().max(253_402_300_799_999);
+
+/** Shippers pack 300; the facts of so many lines still fit one item of the table. */
+const maxLines = 1_000;
+
 /**
  * A pack of maillog lines. `b` is base64(zstd(text)); each line of the text is `OFFSET TEXT\n`, OFFSET being the
  * byte offset in `file` of the line's first byte. `from`..`to` is the range of bytes the pack stands for, also of
@@ -24,7 +30,7 @@ export const linesMessage = z.object({
   /** IANA zone of lines that carry none; the relay's registration where absent. */
   zone: z.string().max(64).optional(),
   /** Lines in `b`. */
-  n: z.int().nonnegative(),
+  n: z.int().nonnegative().max(maxLines),
   /** Lines that the range held. */
   all: z.int().nonnegative(),
   from: z.int().nonnegative(),
@@ -33,14 +39,16 @@ export const linesMessage = z.object({
 });
 export type LinesMessage = z.infer<typeof linesMessage>;
 
-const counts = z.record(z.string().max(64), z.number());
+const maxCounts = 256;
+const counts = z
+  .record(z.string().max(64), z.number())
+  .refine((all) => Object.keys(all).length <= maxCounts, `more than ${maxCounts} counts`);
 
 export const heartbeatMessage = z.object({
   v: z.literal(1),
   kind: z.literal('heartbeat'),
   relay: relayId,
-  /** The relay's own clock, ms since the epoch. */
-  at: z.int(),
+  at: relayTime,
   zone: z.string().max(64),
   /** Instances as their syslog_name, with the addresses that are ours when a reply says `queued as`. */
   instances: z.array(z.object({ name: z.string().max(255), addresses: z.array(z.string().max(64)).max(64) })).max(64),
@@ -61,12 +69,11 @@ export const snapshotMessage = z.object({
   kind: z.literal('snapshot'),
   relay: relayId,
   instance: z.string().max(255),
-  at: z.int(),
+  at: relayTime,
   /** Per queue name (active, deferred, hold, incoming, maildrop). */
-  queues: z.record(
-    z.string().max(32),
-    z.object({ messages: z.int(), bytes: z.number(), oldestAt: z.int().optional() }),
-  ),
+  queues: z
+    .record(z.string().max(32), z.object({ messages: z.int(), bytes: z.number(), oldestAt: z.int().optional() }))
+    .refine((all) => Object.keys(all).length <= 16, 'Postfix has not so many queues'),
   /** The accounts with most mail in the queue, at most 50. */
   accounts: z.array(z.object({ login: z.string().max(512), messages: z.int(), held: z.int() })).max(50),
 });
@@ -113,8 +120,7 @@ export const resultMessage = z.object({
   reason: z.string().max(2000).optional(),
   counts: effectCounts,
   proofs: z.array(proof).max(1000),
-  /** ms since the epoch on the relay's clock. */
-  at: z.int(),
+  at: relayTime,
 });
 export type ResultMessage = z.infer<typeof resultMessage>;
 
@@ -124,7 +130,7 @@ export const proofMessage = z.object({
   kind: z.literal('proof'),
   relay: relayId,
   proofs: z.array(proof).max(1000),
-  at: z.int(),
+  at: relayTime,
 });
 
 export const reportMessage = z.discriminatedUnion('kind', [
