@@ -102,7 +102,7 @@ test.each<[string, string[]]>([
   [
     'enrol',
     [
-      ...partitions.map((each) => `GetItem ${each}`),
+      ...['relay', 'hub'].flatMap((each) => [`GetItem ${each}`, `Query ${each}`]),
       'PutItem relay',
       'PutItem audit#1',
       'PutItem hub',

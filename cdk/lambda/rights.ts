@@ -54,7 +54,7 @@ export function rightsOf(
     schedule: [lookUp, ...write, remove([keys.containments]), nudge],
     api: [lookUp, ...write, remove([keys.containments]), nudge],
     enrol: [
-      allow('LookUp', ['dynamodb:GetItem'], table),
+      allow('LookUp', ['dynamodb:GetItem', 'dynamodb:Query'], table, onlyIn([keys.relays, fixedPartition])),
       allow('Register', ['dynamodb:PutItem'], table, onlyIn([keys.relays, keys.audit('*'), fixedPartition])),
       remove([keys.relays]),
       allow('TellPublicKey', ['kms:GetPublicKey'], key),
