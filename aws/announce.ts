@@ -1,16 +1,23 @@
 import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import type { FindingEvent } from '../shared/store/outbox.ts';
+import type { Settings } from './settings.ts';
 
-/** Source of Holdfast's events on the bus; rules match it. */
-export const eventSourceName = 'holdfast';
+/** Source of an environment's events on the bus, which all of an account share; rules match it. */
+export function eventSourceOf(environment: string): string {
+  return `holdfast.${environment}`;
+}
+
 export const findingDetailType = 'Holdfast finding';
 
 /** Findings go to EventBridge; what listens there (the topic for people among them) is a matter of rules. */
-export function announceTo(client: EventBridgeClient, bus: string): (event: FindingEvent) => Promise<void> {
+export function announceTo(
+  client: EventBridgeClient,
+  { HOLDFAST_EVENT_BUS: bus, HOLDFAST_ENVIRONMENT: environment }: Settings,
+): (event: FindingEvent) => Promise<void> {
   return async (event) => {
     const entry = {
       EventBusName: bus,
-      Source: eventSourceName,
+      Source: eventSourceOf(environment),
       DetailType: findingDetailType,
       Time: new Date(event.at),
       Detail: JSON.stringify(event),

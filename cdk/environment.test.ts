@@ -42,5 +42,8 @@ test('what the template could not use is refused with its place', () => {
   expect(() => refused({ maxContainmentsPerHour: -1 })).toThrow(/dev\.maxContainmentsPerHour/);
   expect(() => refused({ acount: '012345678901' })).toThrow(/"acount"/);
   expect(() => chooseEnvironment('Dev_1', { Dev_1: {} })).toThrow(/Dev_1/);
+  for (const name of ['a-relay-b', 'a-relay', 'relay', 'a-events']) {
+    expect(() => chooseEnvironment(name, { [name]: {} })).toThrow(/could be part of another one’s names/);
+  }
   expect(() => chooseEnvironment('dev', undefined)).toThrow(/context\.environments/);
 });

@@ -23,29 +23,41 @@ export interface EnvironmentSettings {
 }
 
 /** Queue names end at 80 characters; this leaves room for the rest of ours. */
-const name = z.string().regex(/^[a-z][a-z0-9-]{0,19}$/, 'expected 1 to 20 of a-z, 0-9 and -, a letter first');
+const name = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,19}$/, 'expected 1 to 20 of a-z, 0-9 and -, a letter first')
+  // `a-relay-b` would own what `a` makes for its relay `b-…`, and `a-events` the dead letters of `a`.
+  .refine((text) => !/(^|-)relay(-|$)|-(events|reports|dispatch)$/.test(text), 'could be part of another one’s names');
 
 const domain = z.string().min(1).max(255);
 
-const known = z.record(
-  name,
-  z.strictObject({
-    // A string: as a number it would lose its leading zeros.
-    account: z
-      .string()
-      .regex(/^\d{12}$/, 'expected twelve digits')
-      .exactOptional(),
-    region: z
-      .string()
-      .regex(/^[a-z]{2}(-[a-z]+)+-\d+$/, 'expected a region, as us-east-1')
-      .exactOptional(),
-    realm: domain.exactOptional(),
-    realmAliases: z.record(domain, domain).exactOptional(),
-    maxContainmentsPerHour: z.int().nonnegative().exactOptional(),
-    notify: z.email().exactOptional(),
-    rules: z.string().min(1).exactOptional(),
-  }),
-);
+const known = z
+  .record(
+    z.string(),
+    z.strictObject({
+      // A string: as a number it would lose its leading zeros.
+      account: z
+        .string()
+        .regex(/^\d{12}$/, 'expected twelve digits')
+        .exactOptional(),
+      region: z
+        .string()
+        .regex(/^[a-z]{2}(-[a-z]+)+-\d+$/, 'expected a region, as us-east-1')
+        .exactOptional(),
+      realm: domain.exactOptional(),
+      realmAliases: z.record(domain, domain).exactOptional(),
+      maxContainmentsPerHour: z.int().nonnegative().exactOptional(),
+      notify: z.email().exactOptional(),
+      rules: z.string().min(1).exactOptional(),
+    }),
+  )
+  // Not as the record's key: zod would only say that it is wrong, and not how.
+  .superRefine((all, { addIssue }) => {
+    for (const key of Object.keys(all)) {
+      for (const { message } of name.safeParse(key).error?.issues ?? [])
+        addIssue({ code: 'custom', message, path: [key] });
+    }
+  });
 
 /**
  * The environment to synthesise, by name out of those in cdk.json.

@@ -94,7 +94,7 @@ test.each<[string, string[]]>([
       'GetPublicKey',
       'SendMessage relay-mx1.fifo',
       'SendMessage relay-mx2.fifo',
-      'PutEvents as holdfast',
+      'PutEvents as holdfast.test',
     ],
   ],
   ['schedule', [...reads, ...writes, 'DeleteItem containment', 'SendMessage dispatch']],
@@ -102,7 +102,7 @@ test.each<[string, string[]]>([
   [
     'enrol',
     [
-      ...partitions.map((each) => `GetItem ${each}`),
+      ...['relay', 'hub'].flatMap((each) => [`GetItem ${each}`, `Query ${each}`]),
       'PutItem relay',
       'PutItem audit#1',
       'PutItem hub',

@@ -65,7 +65,7 @@ export class MonitoringStack extends Stack {
   }
 
   /** What the functions themselves count. */
-  #relays(alarms: Alarms, { functions: { ingest, record, schedule } }: FunctionsStack): void {
+  #relays(alarms: Alarms, { functions: { ingest, record, dispatch, schedule } }: FunctionsStack): void {
     alarms.on(counted('relaysSilent', [schedule], period), 'relays-silent', {
       description: 'A relay was not heard for three minutes, or the schedule function does not run at all.',
       atLeast: 1,
@@ -105,8 +105,9 @@ export class MonitoringStack extends Stack {
       periods: 1,
       missing: quietIsGood,
     });
-    alarms.on(counted('ordersRefused', [record]), 'orders-refused', {
-      description: 'A relay refused an order, or failed with it: a containment may not hold there. The log names both.',
+    alarms.on(counted('ordersRefused', [record, dispatch]), 'orders-refused', {
+      description:
+        'A relay refused an order, failed with it, or its queue is gone: a containment may not hold there. See the logs.',
       atLeast: 1,
       periods: 1,
       missing: quietIsGood,
@@ -147,7 +148,7 @@ export class MonitoringStack extends Stack {
 
   #dashboard(prefix: string, alarms: Alarms, stateful: StatefulStack, { functions }: FunctionsStack): void {
     const { events, reports, dispatch, dead, table } = stateful;
-    const { ingest, record, schedule } = functions;
+    const { ingest, record, dispatch: orders, schedule } = functions;
     const consumed = [events, reports, dispatch];
     const all = Object.values(functions);
     const judges = [ingest, schedule];
@@ -171,7 +172,7 @@ export class MonitoringStack extends Stack {
             counted('relaysSilent', [schedule], period),
             counted('relaysLinesStopped', [schedule], period),
             counted('relaysClockOff', [record]),
-            counted('ordersRefused', [record]),
+            counted('ordersRefused', [record, orders]),
           ],
         },
         { title: 'Age of the oldest message (s)', metrics: consumed.map(({ queue }) => oldestMessageSeconds(queue)) },

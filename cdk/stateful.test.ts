@@ -147,7 +147,7 @@ test('the key that signs orders is P-256, signs only, and stays', () => {
 
 test('findings go from the event bus to an encrypted topic, where nobody but that rule may publish', () => {
   template.hasResourceProperties('AWS::Events::Rule', {
-    EventPattern: { source: ['holdfast'], 'detail-type': ['Holdfast finding'] },
+    EventPattern: { source: ['holdfast.test'], 'detail-type': ['Holdfast finding'] },
     Targets: [Match.objectLike({ Arn: { Ref: 'NoticesFindings9526E982' } })],
   });
   template.allResourcesProperties('AWS::SNS::Topic', { KmsMasterKeyId: Match.anyValue() });

@@ -81,7 +81,8 @@ export class StatefulStack extends Stack {
     this.relayBoundary = relayBoundary(this, environment, queues);
     new CfnOutput(this, 'RelayBoundaryArn', { value: this.relayBoundary.managedPolicyArn });
 
-    const notices = new Notices(this, 'Notices', { prefix: this.#prefix, ...(notify !== undefined && { notify }) });
+    const told = { environment, prefix: this.#prefix, ...(notify !== undefined && { notify }) };
+    const notices = new Notices(this, 'Notices', told);
     this.operationsTopic = notices.operations;
     this.findingsRule = notices.findingsRule;
   }

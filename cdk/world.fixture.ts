@@ -127,7 +127,8 @@ const roleActs: readonly Act[] = [
 ]);
 
 const otherActs: readonly Act[] = [
-  { name: 'PutEvents as holdfast', source: 'holdfast' },
+  { name: 'PutEvents as holdfast.test', source: 'holdfast.test' },
+  { name: 'PutEvents as another environment', source: 'holdfast.test2' },
   { name: 'PutEvents as aws.health', source: 'aws.health' },
 ].map(({ name, source }) => ({
   name,

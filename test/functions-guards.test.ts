@@ -122,3 +122,16 @@ test('I8: a dead letter is always accepted, whatever its reason says', async () 
   }
   expect(hub.queues.depth(queueNames.dead)).toMatchObject({ ready: 2 });
 });
+
+test('a relay whose command queue was deleted keeps no order from the others, and is told of', async () => {
+  const counted: string[] = [];
+  const url = hub.deps.queues.dispatch.replace(/[^/]*$/, 'gone.fifo');
+  const gone = { senderId: 'relay:mx1', commandQueueUrl: url, enrolledAt: t0, zone: 'UTC' };
+  await hub.deps.relays.enrol({ relay: 'mx1', ...gone });
+  await hub.enrol('mx2');
+  await ingest(hub.deps)(event('mx2', pack('mx2', mails('thief', 0, 30))));
+  await dispatch({ ...hub.deps, count: (metric) => counted.push(metric) })(event('mx1', ''));
+  expect(hub.queues.depth(commandQueueName('mx2'))).toMatchObject({ ready: 2 });
+  expect(counted).toEqual(['ordersRefused', 'ordersRefused']);
+  expect(await hub.deps.outbox.olderThan(t0 + 60_000)).toBe(false);
+});

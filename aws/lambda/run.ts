@@ -38,7 +38,7 @@ export function openDeps(signer: Signer): Promise<Deps> {
       error: (fields, message) => logger.error(message, { ...fields }),
     },
     count: (metric, by = 1) => metrics.addMetric(metric, MetricUnit.Count, by),
-    announce: announceTo(events, settings.HOLDFAST_EVENT_BUS),
+    announce: announceTo(events, settings),
     namesSenders,
   });
 }

@@ -59,7 +59,7 @@ export async function startLocalLambdas(
     signer: key.signer,
     log,
     count: () => {},
-    announce: announceTo(events, settings.HOLDFAST_EVENT_BUS),
+    announce: announceTo(events, settings),
     namesSenders: endpoint === undefined,
   };
   const built = await awsDeps(settings, given);

@@ -1,7 +1,7 @@
 import { Stack } from 'aws-cdk-lib';
 import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
-import { eventSourceName } from '../../aws/announce.ts';
+import { eventSourceOf } from '../../aws/announce.ts';
 import { relayNamePrefix, relayPath } from '../../aws/relay-names.ts';
 import { fixedPartition } from '../../shared/store/fixed.ts';
 import { keys } from '../../shared/store/keys.ts';
@@ -48,13 +48,13 @@ export function rightsOf(
       allow('Order', ['sqs:SendMessage'], commandQueues),
       allow('Announce', ['events:PutEvents'], [busArn(stateful)], {
         // One call may hold several events.
-        'ForAllValues:StringEquals': { 'events:source': [eventSourceName] },
+        'ForAllValues:StringEquals': { 'events:source': [eventSourceOf(environment)] },
       }),
     ],
     schedule: [lookUp, ...write, remove([keys.containments]), nudge],
     api: [lookUp, ...write, remove([keys.containments]), nudge],
     enrol: [
-      allow('LookUp', ['dynamodb:GetItem'], table),
+      allow('LookUp', ['dynamodb:GetItem', 'dynamodb:Query'], table, onlyIn([keys.relays, fixedPartition])),
       allow('Register', ['dynamodb:PutItem'], table, onlyIn([keys.relays, keys.audit('*'), fixedPartition])),
       remove([keys.relays]),
       allow('TellPublicKey', ['kms:GetPublicKey'], key),

@@ -5,9 +5,11 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
-import { eventSourceName, findingDetailType } from '../../aws/announce.ts';
+import { eventSourceOf, findingDetailType } from '../../aws/announce.ts';
 
 export interface NoticesProps {
+  /** Whose findings these are: other environments' come over the same bus. */
+  readonly environment: string;
   /** Begins each name. */
   readonly prefix: string;
   /** Who gets both kinds of notice by mail; he has to confirm it once per topic. */
@@ -22,7 +24,7 @@ export class Notices extends Construct {
   readonly operations: Topic;
   readonly findingsRule: IRule;
 
-  constructor(scope: Construct, id: string, { prefix, notify }: NoticesProps) {
+  constructor(scope: Construct, id: string, { environment, prefix, notify }: NoticesProps) {
     super(scope, id);
     const { account, region, partition } = Stack.of(this);
 
@@ -46,7 +48,7 @@ export class Notices extends Construct {
     this.findingsRule = new Rule(this, 'FindingsRule', {
       ruleName: `${prefix}-findings`,
       description: 'What happens to findings goes to the topic of that name',
-      eventPattern: { source: [eventSourceName], detailType: [findingDetailType] },
+      eventPattern: { source: [eventSourceOf(environment)], detailType: [findingDetailType] },
       // The target by its ARN: the topic's policy is written here, narrower than the library would.
       targets: [{ bind: () => ({ arn: findings.topicArn }) }],
     });

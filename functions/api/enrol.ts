@@ -52,11 +52,18 @@ export async function enrol(
   if ((await deps.relays.get(relay)) !== undefined) {
     throw new HTTPException(409, { message: `relay ${relay} is enrolled already; revoke it first` });
   }
+  if (role !== undefined) await mustBeFree(deps, role);
   const now = deps.nowMs();
   const access = await enrolment.create(relay, role);
   const { senderId, queues } = access;
   const bound = { ...(senderId !== undefined && { senderId }), ...(role !== undefined && { role }) };
-  await deps.relays.enrol({ relay, ...bound, commandQueueUrl: queues.commands, enrolledAt: now, zone: 'UTC' });
+  const registration = { relay, ...bound, commandQueueUrl: queues.commands, enrolledAt: now, zone: 'UTC' };
+  if (!(await deps.relays.enrol(registration))) {
+    // Of two at once one has ended the key that the other one got, and neither can know whose works.
+    throw new HTTPException(409, {
+      message: `relay ${relay} was enrolled at the same moment; revoke it and try again`,
+    });
+  }
   const detail = senderId ?? 'bound to no principal: the endpoint tells none';
   await deps.findings.writeAudit({ at: now, actor, what: 'enrolled', subject: relay, detail }, deps.newId());
   return { relay, access, hubKeys: await enrolment.hubKeys() };
@@ -78,12 +85,21 @@ export async function finishRotation(deps: Deps, enrolment: Enrolment, relay: st
   await deps.findings.writeAudit(audit, deps.newId());
 }
 
+/** The registration goes last: while it is there, a revocation that broke off can be tried again. */
 export async function revoke(deps: Deps, enrolment: Enrolment, relay: string, actor: string): Promise<void> {
   const { role } = await mustBeEnrolled(deps, relay);
-  await deps.relays.revoke(relay);
   await enrolment.remove(relay, role);
+  await deps.relays.revoke(relay);
   const audit = { at: deps.nowMs(), actor, what: 'revoked', subject: relay, detail: '' };
   await deps.findings.writeAudit(audit, deps.newId());
+}
+
+/** SQS tells the role, not who assumes it: two relays of one role could each speak as the other (I9). */
+async function mustBeFree(deps: Deps, role: string): Promise<void> {
+  // IAM knows a role by its name in any case.
+  const other = (await deps.relays.list()).find((each) => each.role?.toLowerCase() === role.toLowerCase());
+  if (other === undefined) return;
+  throw new HTTPException(409, { message: `role ${role} is that of relay ${other.relay}; each relay needs its own` });
 }
 
 async function mustBeEnrolled(deps: Deps, relay: string): Promise<Registration> {

@@ -1,5 +1,7 @@
+import { QueueDoesNotExist } from '@aws-sdk/client-sqs';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import type { OutboxEntry } from '../../shared/store/outbox.ts';
+import type { Registration } from '../../shared/store/relays.ts';
 import type { Deps } from '../deps.ts';
 import { sideBySide } from '../side-by-side.ts';
 import { issueCommand } from './command.ts';
@@ -25,7 +27,21 @@ export const dispatch =
 
 async function send(deps: Deps, entry: OutboxEntry): Promise<void> {
   const relays = (await deps.relays.list()).filter(({ relay }) => entry.relay === undefined || entry.relay === relay);
-  await sideBySide(relays, (relay) =>
-    entry.kind === 'desired' ? issueDesired(deps, relay) : issueCommand(deps, relay, entry),
+  await sideBySide(relays, async (relay) => {
+    try {
+      await (entry.kind === 'desired' ? issueDesired(deps, relay) : issueCommand(deps, relay, entry));
+    } catch (error) {
+      if (!(error instanceof QueueDoesNotExist)) throw error;
+      cannotReach(deps, relay);
+    }
+  });
+}
+
+/** No repetition brings a queue back that somebody deleted, and all other relays' orders would wait behind it. */
+function cannotReach(deps: Deps, { relay, commandQueueUrl }: Registration): void {
+  deps.count('ordersRefused');
+  deps.log.error(
+    { relay, queue: commandQueueUrl },
+    'the command queue of a relay is gone: revoke it and enrol it anew',
   );
 }
