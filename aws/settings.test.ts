@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { settingsOf } from './settings.ts';
+import { settingsOf, tellsPrincipals } from './settings.ts';
 
 const complete = {
   HOLDFAST_ENVIRONMENT: 'test',
@@ -24,4 +24,15 @@ test('every variable that is missing or wrong is named', () => {
   expect(() => settingsOf(wrong)).toThrow(/HOLDFAST_TABLE/);
   expect(() => settingsOf(wrong)).toThrow(/want JSON of names to names[\s\S]*HOLDFAST_REALM_ALIASES/);
   expect(() => settingsOf(wrong)).toThrow(/HOLDFAST_DEAD_QUEUE/);
+});
+
+test('I9: an endpoint of AWS’s own tells principals, another one is not believed to', () => {
+  const at = (AWS_ENDPOINT_URL?: string): boolean =>
+    tellsPrincipals(settingsOf({ ...complete, ...(AWS_ENDPOINT_URL !== undefined && { AWS_ENDPOINT_URL }) }));
+  expect(at()).toBe(true);
+  expect(at('https://vpce-1.sqs.eu-central-1.vpce.amazonaws.com')).toBe(true);
+  expect(at('https://sqs.cn-north-1.amazonaws.com.cn')).toBe(true);
+  expect(at('https://sqs.eu-central-1.api.aws')).toBe(true);
+  expect(at('http://127.0.0.1:4566')).toBe(false);
+  expect(at('https://sqs.amazonaws.com.example.org')).toBe(false);
 });

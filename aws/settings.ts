@@ -38,6 +38,11 @@ export function settingsOf(environment: Readonly<Record<string, string | undefin
   throw new ConfigError(`environment variables:\n${z.prettifyError(parsed.error)}`);
 }
 
+/** SenderId is a principal on AWS itself, at whichever of its endpoints (VPC, FIPS, dual stack), and only there for certain. */
+export function tellsPrincipals({ AWS_ENDPOINT_URL: endpoint }: Settings): boolean {
+  return endpoint === undefined || /\.(amazonaws\.com(\.cn)?|api\.aws)$/.test(new URL(endpoint).hostname);
+}
+
 function aliases(text: string, context: z.RefinementCtx): Record<string, string> {
   try {
     return z.record(z.string(), z.string()).parse(JSON.parse(text));

@@ -2,8 +2,8 @@
  * What a normal day and a storm cost on AWS: `node bench/cost.ts` (`npm run bench:cost`).
  *
  * A few relays' minutes go through the real functions over the real table adapter and the SQS client; what each kind of
- * work used is counted by the services' own answers and multiplied to the scale of docs/store.md. Needs DynamoDB Local
- * (HOLDFAST_BENCH_DYNAMODB, by default http://127.0.0.1:8000); SQS is the hub's own endpoint. Prices: bench/aws/prices.ts.
+ * work used is counted by the services' own answers and multiplied to the scale of docs/store.md. DynamoDB Local is
+ * fetched and started, or is at HOLDFAST_TEST_DYNAMODB_ENDPOINT; SQS is the hub's own endpoint. Prices: bench/aws/prices.ts.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,9 +11,10 @@ import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { dollars, type Line, normalDay, storm } from './aws/cost-scale.ts';
 import { makeTable } from './aws/ground.ts';
+import { openDynamodb } from './aws/servers.ts';
 import { simulate } from './aws/simulated-day.ts';
 
-const endpoint = process.env['HOLDFAST_BENCH_DYNAMODB'] ?? 'http://127.0.0.1:8000';
+const { url: endpoint, stop } = await openDynamodb();
 const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
 const dynamodb = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials });
 const folder = await mkdtemp(join(tmpdir(), 'holdfast-cost-'));
@@ -27,6 +28,7 @@ try {
   for (const [key, units] of sample.hottest) console.log(`  ${key.padEnd(40)} ${units.toFixed(1)} units a second`);
 } finally {
   dynamodb.destroy();
+  await stop();
   await rm(folder, { recursive: true });
 }
 

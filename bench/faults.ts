@@ -1,22 +1,24 @@
 /**
  * Everything that can go wrong between SQS, Lambda and DynamoDB, with the table away for five minutes:
  *
- *     HOLDFAST_TEST_SQS_ENDPOINT=… HOLDFAST_TEST_DYNAMODB_ENDPOINT=… node bench/faults.ts [SECONDS AWAY]
+ *     node bench/faults.ts [SECONDS AWAY]
  *
- * against any SQS and DynamoDB (ElasticMQ, LocalStack, DynamoDB Local). Prints what was done and what it left: `missing`,
+ * ElasticMQ and DynamoDB Local are fetched and started, or others are at HOLDFAST_TEST_SQS_ENDPOINT and
+ * HOLDFAST_TEST_DYNAMODB_ENDPOINT. Prints what was done and what it left: `missing`,
  * `extra`, `othersSetAside` and `disorder` are to be 0. Figures: docs/benchmarks.md.
  */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { faultRun } from './aws/fault-run.ts';
 import { makeTable } from './aws/ground.ts';
+import { openDynamodb, openSqs } from './aws/servers.ts';
 
 const place = { region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
-const dynamodbAt = { ...place, endpoint: process.env['HOLDFAST_TEST_DYNAMODB_ENDPOINT'] ?? 'http://127.0.0.1:8000' };
-const sqs = new SQSClient({
-  ...place,
-  endpoint: process.env['HOLDFAST_TEST_SQS_ENDPOINT'] ?? 'http://127.0.0.1:9324',
-});
+// One after the other: both would fetch the same.
+const table = await openDynamodb();
+const queues = await openSqs();
+const dynamodbAt = { ...place, endpoint: table.url };
+const sqs = new SQSClient({ ...place, endpoint: queues.url });
 const [dynamodb, disturbed] = [new DynamoDBClient(dynamodbAt), new DynamoDBClient(dynamodbAt)];
 const quiet = (): void => {};
 const report = await faultRun({
@@ -34,5 +36,6 @@ const report = await faultRun({
   log: { info: quiet, warn: quiet, error: quiet },
 });
 console.log(report);
+await Promise.all([table.stop(), queues.stop()]);
 const clean = report.missing + report.extra + report.othersSetAside.length + report.disorder === 0;
 process.exit(clean && report.poisonSetAside === report.poison ? 0 : 1);

@@ -7,9 +7,7 @@
  * DynamoDB Local is fetched and started, or is at HOLDFAST_TEST_DYNAMODB_ENDPOINT.
  */
 import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { fetchParts } from '../lab/aws/parts.ts';
-import { place, startDynamodbLocal } from '../lab/aws/servers.ts';
-import { standFolder } from '../lab/aws/stand.ts';
+import { place } from '../lab/aws/servers.ts';
 import { FindingStore } from '../shared/store/findings.ts';
 import { openFixed } from '../shared/store/fixed.ts';
 import { Outbox } from '../shared/store/outbox.ts';
@@ -17,10 +15,10 @@ import { PartStore } from '../shared/store/parts.ts';
 import { RelayStore } from '../shared/store/relays.ts';
 import { makeTable } from './aws/ground.ts';
 import { MeteredTable } from './aws/metered-table.ts';
+import { openDynamodb } from './aws/servers.ts';
 import * as cast from './units/cast.ts';
 
-const own = process.env['HOLDFAST_TEST_DYNAMODB_ENDPOINT'];
-const { url: endpoint, stop } = own === undefined ? await startOne() : { url: own, stop: async () => {} };
+const { url: endpoint, stop } = await openDynamodb();
 const client = new DynamoDBClient({ ...place, endpoint });
 const TableName = await makeTable(client);
 const table = new MeteredTable(client, TableName);
@@ -134,8 +132,3 @@ await measure('what 200 relays proved of an account is read', () => relays.accou
 await client.send(new DeleteTableCommand({ TableName }));
 client.destroy();
 await stop();
-
-async function startOne() {
-  const signal = new AbortController().signal;
-  return startDynamodbLocal({ parts: await fetchParts(signal), folder: standFolder(), signal });
-}

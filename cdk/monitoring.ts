@@ -80,7 +80,8 @@ export class MonitoringStack extends Stack {
       missing: quietIsGood,
     });
     alarms.on(counted('packsLost', [schedule]), 'packs-lost', {
-      description: 'Lines of a relay were lost, and could not be sent again. holdfast relay list and the log name it.',
+      description:
+        'Lines of a relay were lost, and could not be sent again. The log of schedule names relay, file and range.',
       atLeast: 1,
       periods: 1,
       missing: quietIsGood,

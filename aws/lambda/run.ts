@@ -12,7 +12,7 @@ import { announceTo } from '../announce.ts';
 import { awsDeps } from '../deps.ts';
 import { DynamoItemTable } from '../items.ts';
 import { type KmsKey, openKmsKey } from '../kms-signer.ts';
-import { settingsOf } from '../settings.ts';
+import { settingsOf, tellsPrincipals } from '../settings.ts';
 
 /** One cold start of one function: its settings, its clients, its log. The service's name is the platform's to set. */
 const logger = new Logger();
@@ -22,8 +22,7 @@ const tracer = new Tracer();
 export const settings = settingsOf(process.env);
 export const sqs = tracer.captureAWSv3Client(new SQSClient({}));
 
-/** SenderId is a principal on AWS itself, and only there for certain. */
-export const namesSenders = settings.AWS_ENDPOINT_URL === undefined;
+export const namesSenders = tellsPrincipals(settings);
 
 export function openDeps(signer: Signer): Promise<Deps> {
   const dynamodb = tracer.captureAWSv3Client(new DynamoDBClient({}));

@@ -13,7 +13,7 @@ import { awsEnrolment } from '../../aws/enrolment.ts';
 import { RelayIdentities } from '../../aws/identities.ts';
 import { DynamoItemTable } from '../../aws/items.ts';
 import { openKmsKey } from '../../aws/kms-signer.ts';
-import type { Settings } from '../../aws/settings.ts';
+import { type Settings, tellsPrincipals } from '../../aws/settings.ts';
 import { ApiClient } from '../../cli/api/client.ts';
 import { addEnrolment } from '../../functions/api/enrol-routes.ts';
 import { api } from '../../functions/api/handler.ts';
@@ -60,7 +60,7 @@ export async function startLocalLambdas(
     log,
     count: () => {},
     announce: announceTo(events, settings),
-    namesSenders: endpoint === undefined,
+    namesSenders: tellsPrincipals(settings),
   };
   const built = await awsDeps(settings, given);
   const deps = alter({ ...built, sleep: (ms) => sleep(ms, undefined, { signal: closing.signal }) });

@@ -17,7 +17,7 @@ export function addRelayCommands(program: Command): void {
 
   relay
     .command('list')
-    .description('relays, when they were last heard, and whether their desired state is in force')
+    .description('relays, since when they are enrolled, and when they were last heard')
     .option('--json', 'a JSON list')
     .action(async ({ json }: { json?: true }, command: Command) => {
       const { listRelays } = await import('../api/relays.ts');
