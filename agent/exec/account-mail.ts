@@ -92,7 +92,10 @@ export function selectable({ client, sender, createdAtMicros }: QueueFile): Sele
   return { client, sender, acceptedAtMicros: createdAtMicros };
 }
 
-/** Batches of selected messages, until told to stop or at the relay's own limit. */
+/**
+ * Batches of selected messages, until told to stop or at the relay's own limit. The next batch is looked for while one
+ * is at work; never are two at work.
+ */
 async function inBatches(
   act: PostsuperAct,
   mail: AccountMail,
@@ -101,34 +104,56 @@ async function inBatches(
 ): Promise<{ counts: EffectCounts; stopped?: string }> {
   const { messagesPerCommand, postfix } = mail.parts;
   let spared = 0;
+  /** What may still be touched; a batch at work counts in full until it is known what it touched. */
   let room = messagesPerCommand - touched(course.doneBefore);
   let counts: EffectCounts = {};
-  for (const instance of postfix.instances) {
-    let batch: QueueFile[] = [];
-    const flush = async () => {
-      const later = course.laterReleases();
-      const taken = batch.filter((file) => !later.some((selection) => selects(selection, selectable(file))));
-      spared += batch.length - taken.length;
-      batch = [];
-      const done = await mail.act(act, instance, taken);
-      room -= touched(done);
-      counts = addCounts(counts, done);
-    };
-    for await (const file of files(instance)) {
-      if (!mail.selects(file)) continue;
-      if (batch.length >= room) {
-        await flush();
-        return { counts, stopped: `this relay's limit of ${messagesPerCommand} messages per command` };
-      }
-      batch.push(file);
-      if (batch.length < batchSize) continue;
-      if (course.isClosing()) return { counts, stopped: 'exec was ended' };
-      await flush();
-    }
-    if (course.isClosing()) return { counts, stopped: 'exec was ended' };
-    await flush();
+  let atWork: Promise<void> = Promise.resolve();
+  const work = async (instance: string, batch: readonly QueueFile[]) => {
+    const later = course.laterReleases();
+    const taken = batch.filter((file) => !later.some((selection) => selects(selection, selectable(file))));
+    spared += batch.length - taken.length;
+    const done = await mail.act(act, instance, taken);
+    room += batch.length - touched(done);
+    counts = addCounts(counts, done);
+  };
+  const start = async (instance: string, batch: readonly QueueFile[]) => {
+    await atWork;
+    if (course.isClosing()) return;
+    room -= batch.length;
+    atWork = work(instance, batch);
+    // It is awaited before the next begins, and at the end.
+    atWork.catch(() => undefined);
+  };
+  let stopped: string | undefined;
+  try {
+    stopped = await lookThrough();
+  } finally {
+    await atWork;
   }
+  if (stopped !== undefined) return { counts, stopped };
   return spared === 0 ? { counts } : { counts, stopped: `a later order for this account releases ${spared} of them` };
+
+  async function lookThrough(): Promise<string | undefined> {
+    for (const instance of postfix.instances) {
+      let batch: QueueFile[] = [];
+      for await (const file of files(instance)) {
+        if (!mail.selects(file)) continue;
+        if (batch.length >= room) await atWork;
+        if (batch.length >= room) {
+          await start(instance, batch);
+          return `this relay's limit of ${messagesPerCommand} messages per command`;
+        }
+        batch.push(file);
+        if (batch.length < batchSize) continue;
+        await start(instance, batch);
+        if (course.isClosing()) return 'exec was ended';
+        batch = [];
+      }
+      await start(instance, batch);
+      if (course.isClosing()) return 'exec was ended';
+    }
+    return undefined;
+  }
 }
 
 /** Holds what is meant: the hinted IDs first, then what lies in the queue files. @returns with the proof, from the files */

@@ -13,7 +13,8 @@ export interface SpoolLayout {
   readonly hashDepth: number;
 }
 
-const allQueues: readonly QueueName[] = ['incoming', 'active', 'deferred', 'hold'];
+/** Hold first: after a hold every file is asked for once more, and lies there. */
+const allQueues: readonly QueueName[] = ['hold', 'incoming', 'active', 'deferred'];
 /** The first read; an envelope up to its first recipient is about 600 bytes. */
 const firstReadBytes = 4096;
 /**
