@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,11 +8,14 @@ import { type LabPostfix, startAllPostfix } from '../lab/postfix.ts';
 import { readQueue, type TruthFile } from '../lab/queue-truth.ts';
 import { describeWithPostfix } from '../lab/real-parts.ts';
 import { mustRun } from '../lab/run.ts';
+import { openSession } from '../lab/smtp-client.ts';
 
 const main = join(import.meta.dirname, '../cli/main.ts');
 const users = ['thief', 'Thief@lab.test', 'alice', 'bob'].map((login) => ({ login, password: 'secret' }));
 const stolen = 30;
 const owned = 3;
+/** A service of the second relay whose restrictions stand in master.cf. */
+const ownSettingsPort = 2588;
 
 describeWithPostfix('rescue on two relays’ queues of which half is one account’s', () => {
   let folder: string;
@@ -26,7 +29,17 @@ describeWithPostfix('rescue on two relays’ queues of which half is one account
     const common = { users, realm: 'lab.test', deferTransports: true };
     relays = await startAllPostfix([
       { ...common, directory: join(folder, 'a'), name: 'rsa', address: '127.0.0.41' },
-      { ...common, directory: join(folder, 'b'), name: 'rsb', address: '127.0.0.42', longQueueIds: false },
+      {
+        ...common,
+        directory: join(folder, 'b'),
+        name: 'rsb',
+        address: '127.0.0.42',
+        longQueueIds: false,
+        extraMaster: [
+          `127.0.0.42:${ownSettingsPort} inet n - n - - smtpd`,
+          '  -o smtpd_sender_restrictions=reject_unlisted_sender,permit',
+        ],
+      },
     ]);
     for (const relay of relays) {
       await send(relay, 'thief', '127.66.0.1', stolen / 2, (n) => `forged${n}@elsewhere.test`);
@@ -50,7 +63,8 @@ describeWithPostfix('rescue on two relays’ queues of which half is one account
     count: number,
     from: (n: number) => string,
   ) {
-    const session = await relay.openSession({ login, password: 'secret', localAddress });
+    const { host, port } = relay;
+    const session = await openSession({ host, port, login, password: 'secret', localAddress });
     const ids: string[] = [];
     for (let n = 0; n < count; n++) {
       const to = [`r${n}@far.test`, `s${n}@far.test`];
@@ -65,9 +79,31 @@ describeWithPostfix('rescue on two relays’ queues of which half is one account
   const isThiefs = (file: TruthFile) => /^thief(@lab\.test)?$/i.test(file.saslUsername ?? '');
   const innocent = async () => print((await queued()).filter((file) => !isThiefs(file)));
 
-  function rescue(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  function argvOf(args: readonly string[]): string[] {
     const directories = relays.flatMap(({ configDirectory }) => ['--config-directory', configDirectory]);
-    const argv = [main, '--state', join(folder, 'state'), 'rescue', ...directories, '--realm', 'lab.test', ...args];
+    return [main, '--state', join(folder, 'state'), 'rescue', ...directories, '--realm', 'lab.test', ...args];
+  }
+
+  /** Types `answer` once the question is there. @returns what stands on the terminal at the end */
+  function rescueAtTerminal(args: readonly string[], answer: string): Promise<string> {
+    const command = [process.execPath, ...argvOf(args)].join(' ');
+    const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    let screen = '';
+    let isAnswered = false;
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      screen += text;
+      if (isAnswered || !screen.includes('To purge, type thief@lab.test:')) return;
+      isAnswered = true;
+      child.stdin.write(`${answer}\n`);
+    });
+    return new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', () => resolve(screen));
+    });
+  }
+
+  function rescue(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+    const argv = argvOf(args);
     return new Promise((resolve) => {
       const child = execFile(process.execPath, argv, (error, out, err) => {
         resolve({ code: error === null ? 0 : Number(error.code), out, err });
@@ -126,32 +162,42 @@ describeWithPostfix('rescue on two relays’ queues of which half is one account
     expect(JSON.parse((await rescue('--hold', 'thief', '--json')).out)).toMatchObject({ counts: {}, verified: true });
   });
 
-  test('the lines it prints stop new mail: pasted into a shell, the account’s next mail is held, others’ is not', async () => {
-    const { out } = await rescue('--hold', 'thief', '--json');
-    const [relay] = relays;
-    if (relay === undefined) throw new Error('no relay');
-    const [{ commands }] = JSON.parse(out).stop;
+  test('the lines it prints stop new mail: run by a shell, the account’s next mail is held, others’ is not', async () => {
+    const stops = async () => JSON.parse((await rescue('--hold', 'thief', '--json')).out).stop;
     // The lab wires the map in as an installed agent does.
-    expect(commands).toHaveLength(2);
-    await mustRun('postconf', [
-      '-c',
-      relay.configDirectory,
-      '-e',
-      'smtpd_sender_restrictions = reject_unlisted_sender',
-    ]);
-    await mustRun('postconf', ['-c', relay.configDirectory, '-e', 'smtpd_end_of_data_restrictions =']);
-    const again = JSON.parse((await rescue('--hold', 'thief', '--json')).out).stop[0];
-    expect(again.notes.join()).toContain('ss -K');
-    for (const command of again.commands) await mustRun('sh', ['-ec', command]);
-    expect(
-      (await mustRun('postconf', ['-c', relay.configDirectory, '-h', 'smtpd_sender_restrictions'])).stdout,
-    ).toMatch(/^check_sasl_access lmdb:\S+, reject_unlisted_sender\n$/);
-    const [id] = await send(relay, 'Thief@lab.test', '127.66.0.1', 1, () => 'new@elsewhere.test');
-    const [other] = await send(relay, 'alice', '127.66.0.1', 1, () => 'alice@lab.test');
-    const files = await readQueue(relay.queueDirectory);
-    expect(files.get(id ?? '')?.queue).toBe('hold');
-    expect(files.get(other ?? '')?.queue).not.toBe('hold');
-    await expect.poll(async () => (await readQueue(relay.queueDirectory)).get(other ?? '')?.queue).toBe('deferred');
+    expect((await stops()).map((stop: { commands: string[] }) => stop.commands.length)).toEqual([2, 4]);
+    for (const { configDirectory } of relays) {
+      const settings = ['smtpd_sender_restrictions = reject_unlisted_sender', 'smtpd_end_of_data_restrictions ='];
+      await mustRun('postconf', ['-c', configDirectory, '-e', ...settings]);
+    }
+    for (const { commands, notes } of await stops()) {
+      expect(notes.join()).toContain('ss -K');
+      for (const command of commands) await mustRun('sh', ['-ec', command]);
+    }
+    for (const { configDirectory } of relays) {
+      const { stdout } = await mustRun('postconf', ['-c', configDirectory, '-h', 'smtpd_sender_restrictions']);
+      expect(stdout).toMatch(/^check_sasl_access lmdb:\S+, reject_unlisted_sender\n$/);
+    }
+    const [first, second] = relays;
+    if (first === undefined || second === undefined) throw new Error('no relays');
+    const places = [
+      { relay: first, port: first.port },
+      { relay: second, port: second.port },
+      { relay: second, port: ownSettingsPort },
+    ];
+    for (const { relay, port } of places) {
+      const [id] = await send({ ...relay, port }, 'Thief@lab.test', '127.66.0.1', 1, () => 'new@elsewhere.test');
+      const [other] = await send({ ...relay, port }, 'alice', '127.66.0.1', 1, () => 'alice@lab.test');
+      const at = async (queueId = '') => (await readQueue(relay.queueDirectory)).get(queueId)?.queue;
+      expect(await at(id), `${relay.name}:${port}`).toBe('hold');
+      await expect.poll(() => at(other)).toBe('deferred');
+    }
+    expect((await stops()).map((stop: { commands: string[] }) => stop.commands.length)).toEqual([2, 2]);
+    await mustRun('postconf', ['-c', first.configDirectory, '-e', 'smtpd_proxy_filter = 127.0.0.1:1']);
+    const [proxied] = await stops();
+    expect(proxied.commands[1]).toContain('thief@lab.test 421 4.7.0');
+    expect(proxied.notes.join()).toContain('HOLD does not exist before it');
+    await mustRun('postconf', ['-c', first.configDirectory, '-e', 'smtpd_proxy_filter =']);
   });
 
   test('I4: purge shows what it would take, and without a selection or the account’s name purges nothing', async () => {
@@ -162,7 +208,7 @@ describeWithPostfix('rescue on two relays’ queues of which half is one account
     for (const args of [[], ['--confirm', 'alice'], ['--confirm', '']]) {
       const refused = await rescue('--purge', 'thief', '--select', 'client=127.66.0.0/16', ...args);
       expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('nothing was purged') });
-      expect(refused.out).toContain(`to be purged: ${2 * stolen + 1} messages`);
+      expect(refused.out).toContain(`to be purged: ${2 * stolen + 3} messages`);
       expect(refused.out).toContain(`would stay: ${2 * owned} messages`);
     }
     expect(print(await queued())).toEqual(before);
@@ -170,11 +216,14 @@ describeWithPostfix('rescue on two relays’ queues of which half is one account
 
   test('I12: a confirmed purge takes the selected alone; what stays is released to the owner', async () => {
     const before = await innocent();
+    // At a terminal, which script(1) is.
+    const typed = await rescueAtTerminal(['--purge', 'thief', '--select', 'sender=new@elsewhere.test'], 'Thief');
+    expect(typed).toContain('3 messages purged');
     const selected = ['--select', 'all', '--keep', 'client=127.20.0.0/24'];
     const purged = await rescue('--purge', 'thief', ...selected, '--confirm', 'thief@lab.test', '--json');
     expect({ code: purged.code, ...JSON.parse(purged.out) }).toMatchObject({
       code: 0,
-      purged: 2 * stolen + 1,
+      purged: 2 * stolen,
       left: 0,
       verified: true,
       stays: { messages: 2 * owned, networks: [['127.20.0.0/24', 2 * owned]] },

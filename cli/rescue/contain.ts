@@ -30,7 +30,8 @@ export async function holdAccount(scene: Scene, wanted: Wanted): Promise<void> {
   say(`${account}: ${held} messages held now; ${done.held} of it in hold, ${done.outsideHold} outside`);
   if (mismatched > 0) say(`  ${mismatched} IDs had gone on to somebody else's mail meanwhile: released at once`);
   if (done.reason !== undefined) say(`NOT proven: ${done.reason}`);
-  say('what a delivery had in hand already may still leave. New mail is not stopped by this; it is by these, as root:');
+  say('What a delivery had in hand already may still leave. New mail is not stopped by this. It is by these, as root;');
+  say('then run --hold once more, for what came in meanwhile:');
   for (const { instance, commands, notes } of stop) {
     say(`# instance ${instance}`);
     for (const command of commands) say(command);

@@ -41,7 +41,8 @@ export class Hands {
     const counts = await this.#effects.act(jti, act, instance, files.filter(this.takes));
     this.#counts = addCounts(this.#counts, counts);
     const { held = 0, released = 0, purged = 0 } = this.#counts;
-    this.#counter.show(() => `${held + released + purged} messages: ${act}`);
+    const done = held + released + purged;
+    if (done > 0) this.#counter.show(() => `${act}: ${done} messages`);
     return counts;
   }
 

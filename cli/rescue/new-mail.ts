@@ -54,27 +54,35 @@ export async function stopLines(
   const isWired: boolean[] = [];
   for (const stage of stages) {
     const own = (await postconf('-h', stage)).trim();
-    isWired.push(own.includes(check));
-    if (!own.includes(check)) commands.push(`postconf ${at} -e ${shellWord(setting(stage, check, own))}`);
+    isWired.push(has(own, check));
+    if (!has(own, check)) commands.push(`postconf ${at} -e ${shellWord(setting(stage, check, own))}`);
     for (const line of services.split('\n')) {
       const [, service, text] = new RegExp(`^(\\S+/\\S+)/${stage} = (.*)$`).exec(line) ?? [];
-      if (service === undefined || text === undefined || text.includes(check) || text.includes(`$${stage}`)) continue;
+      if (service === undefined || text === undefined || has(text, check) || text.includes(`$${stage}`)) continue;
       isWired.push(false);
-      commands.push(`postconf ${at} -P ${shellWord(setting(`${service}/${stage}`, check, text))}`);
+      const name = `${service}/${stage}`;
+      if (/[{}]/.test(text)) notes.push(`master.cf, ${name}: put ${check} before ${text} by hand`);
+      // -P takes no blanks on 3.7; to Postfix a comma is the same.
+      else commands.push(`postconf ${at} -P ${shellWord(setting(name, check, text).replace(/[\s,]+/g, ','))}`);
     }
   }
   if (isWired.includes(false)) {
     commands.push(`postfix ${at} reload`);
     notes.push(
       'sessions open now keep the old settings until they end: `ss -K dst ADDRESS` ends those of an address, ' +
-        '`postfix stop` and `postfix start` end all; then run --hold again',
+        '`postfix stop` and `postfix start` end all',
     );
-  }
+  } else notes.push('the map is wired in already: an agent that keeps it takes out again what its hub does not know');
   return { instance: name, commands, notes };
 }
 
 function setting(name: string, check: string, before: string): string {
-  return `${name} = ${check}${before === '' ? '' : `, ${before}`}`;
+  return `${name}=${check}${before === '' ? '' : `, ${before}`}`;
+}
+
+/** Blanks and commas are the same in a list of restrictions. */
+function has(restrictions: string, check: string): boolean {
+  return restrictions.replace(/[\s,]+/g, ' ').includes(check);
 }
 
 function isPlainKey(key: string): boolean {
