@@ -115,9 +115,10 @@ describeWithPostfix('rescue on two relays’ queues of which half is one account
   test('without an order it ranks the accounts, says which looks stolen and why, and touches nothing', async () => {
     const before = print(await queued());
     const { code, out } = await rescue('--json');
-    const { queues, logs, accounts } = JSON.parse(out);
+    const { queues, ofNobody, logs, accounts } = JSON.parse(out);
     expect(code).toBe(1);
     expect(logs).toEqual(relays.map(({ maillog }) => maillog));
+    expect(ofNobody).toBe(0);
     expect(queues).toEqual({ incoming: 0, active: 0, deferred: before.length, hold: 0 });
     expect(accounts.map((each: { account: string }) => each.account)).toEqual([
       'thief@lab.test',

@@ -51,8 +51,8 @@ export async function overview(
   });
   if (accounts.some(({ looksStolen }) => looksStolen.length > 0)) process.exitCode = exitCodes.findings;
   if (command.json) {
-    const { total: queues } = tally;
-    console.log(JSON.stringify({ instances, queues, logs: paths, accounts: accounts.slice(0, command.top) }));
+    const { total: queues, ofNobody } = tally;
+    console.log(JSON.stringify({ instances, queues, ofNobody, logs: paths, accounts: accounts.slice(0, command.top) }));
   } else print(instances, tally, paths, accounts, command.top);
 }
 
@@ -93,6 +93,7 @@ function print(
   const { incoming, active, deferred, hold } = tally.total;
   lines.push(
     `${tally.messages} messages: ${incoming} incoming, ${active} active, ${deferred} deferred, ${hold} in hold`,
+    `${tally.ofNobody} of them carry no login: inbound, local, or re-injected by a content filter (holdfast ids knows whose)`,
     logs.length === 0 ? 'no log could be read: --log names one' : `log: ${logs.join(', ')}`,
   );
   console.log(lines.map(printable).join('\n'));

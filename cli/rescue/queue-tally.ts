@@ -27,6 +27,8 @@ export class QueueTally {
   readonly #rows: IdRow[] = [];
   readonly #total: Record<QueueName, number> = { incoming: 0, active: 0, deferred: 0, hold: 0 };
 
+  #ofNobody = 0;
+
   constructor(rule: AccountRule) {
     this.#rule = rule;
   }
@@ -35,9 +37,14 @@ export class QueueTally {
     return this.#accounts;
   }
 
-  /** All messages, also those that belong to nobody: inbound, local, notices. */
+  /** All messages, also those of nobody. */
   get total(): Readonly<Record<QueueName, number>> {
     return this.#total;
+  }
+
+  /** Inbound, local, notices, and what a content filter re-injected: only the log knows whose that is. */
+  get ofNobody(): number {
+    return this.#ofNobody;
   }
 
   get messages(): number {
@@ -48,7 +55,10 @@ export class QueueTally {
     this.#total[file.queue] += 1;
     const { login, client = '', sender, createdAtMicros, recipients = 1 } = file;
     const account = login === undefined ? undefined : canonicalAccount(login, this.#rule);
-    if (login === undefined || account === undefined) return;
+    if (login === undefined || account === undefined) {
+      this.#ofNobody += 1;
+      return;
+    }
     const queued = this.#accounts.get(account) ?? nothingQueued();
     this.#accounts.set(account, queued);
     queued.logins.add(login);
