@@ -5,6 +5,7 @@ import { addDemoCommand } from './commands/demo.ts';
 import { addFindingCommands } from './commands/findings.ts';
 import { addLogCommands } from './commands/logs.ts';
 import { addRelayCommands } from './commands/relay.ts';
+import { addRescueCommand } from './commands/rescue.ts';
 import { addServiceCommands } from './commands/services.ts';
 import { exitCodes, Failure, messageOf } from './failure.ts';
 import { defaultPlaces } from './places.ts';
@@ -23,6 +24,7 @@ addDemoCommand(program);
 addRelayCommands(program);
 addFindingCommands(program);
 addLogCommands(program);
+addRescueCommand(program);
 
 // A pipe that closes early (`| head`) ends us quietly.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

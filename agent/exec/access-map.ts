@@ -64,6 +64,7 @@ export async function readAccessMap(commandDirectory: string, configDirectory: s
   return entries;
 }
 
-function isPlain(key: string): boolean {
+/** Whether a line of a postmap source can say it. */
+export function isPlain(key: string): boolean {
   return !/^#|["\\\s]/u.test(key);
 }

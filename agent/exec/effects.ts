@@ -7,6 +7,9 @@ import type { Postfix, PostsuperAct, QueueFile } from './postfix.ts';
 /** IDs per run of postsuper: some 70 ms of work, so that an undo or another account never waits long. */
 export const batchSize = 2000;
 
+/** Where batches are written down around their effect. */
+export type BatchJournal = Pick<Ledger, 'began' | 'did' | 'openBatches'>;
+
 /**
  * The only hands that change a queue. Every batch is journaled before and after; what a kill leaves in between is
  * settled at the next start by looking at the files. A message is named by ID and time of creation (I3), which no
@@ -14,9 +17,9 @@ export const batchSize = 2000;
  */
 export class Effects {
   readonly #postfix: Postfix;
-  readonly #ledger: Ledger;
+  readonly #ledger: BatchJournal;
 
-  constructor(postfix: Postfix, ledger: Ledger) {
+  constructor(postfix: Postfix, ledger: BatchJournal) {
     this.#postfix = postfix;
     this.#ledger = ledger;
   }

@@ -38,6 +38,16 @@ test('reads what smtpd wrote, up to the first recipient', () => {
   });
 });
 
+test('recipients are those that cleanup counted; while it has not, there is no number', () => {
+  const counted = record(
+    'C',
+    '           2319             683              17               0            2319               0',
+  );
+  const [, ...rest] = envelope('thief', 'a@b.test');
+  expect(parseEnvelope(Buffer.concat([counted, ...rest])).recipients).toBe(17);
+  expect(parseEnvelope(Buffer.concat([size, ...rest]))).not.toHaveProperty('recipients');
+});
+
 test('text that a stranger chose names nobody: sender, AUTH= parameter, HELO and the mail itself', () => {
   const forged = 'x\nA\x13sasl_username=victim';
   const bytes = Buffer.concat([

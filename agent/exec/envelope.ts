@@ -14,6 +14,8 @@ export interface Envelope {
   readonly sender: string;
   readonly client?: string;
   readonly logIdent?: string;
+  /** As cleanup counted them; in the first record (`C`), which it fills in when the message is complete. */
+  readonly recipients?: number;
 }
 
 /** More than any envelope before its first recipient: each field is bounded by smtpd's line length limit of 2 KB. */
@@ -25,6 +27,7 @@ const recipientTypes = new Set(['R', 'O', 'D', 'M']);
 export function parseEnvelope(bytes: Buffer): Envelope {
   const attributes = new Map<string, string>();
   let sender: string | undefined;
+  let recipients: number | undefined;
   let whole = false;
   let at = 0;
   while (at < bytes.length) {
@@ -36,8 +39,13 @@ export function parseEnvelope(bytes: Buffer): Envelope {
     const length = recordLength(bytes, at + 1);
     if (length === undefined || length.next + length.value > bytes.length) break;
     at = length.next + length.value;
-    if (type !== 'A' && type !== 'S') continue;
+    if (type !== 'A' && type !== 'S' && type !== 'C') continue;
     const text = bytes.toString('utf8', length.next, at);
+    if (type === 'C') {
+      // Message size, offset of its content, recipients, then what only qmgr wants.
+      recipients ??= Number(text.trim().split(/\s+/)[2]);
+      continue;
+    }
     if (type === 'S') {
       sender ??= text;
       continue;
@@ -55,6 +63,7 @@ export function parseEnvelope(bytes: Buffer): Envelope {
     ...optional('client', attributes.get('client_address')),
     ...optional('logIdent', attributes.get('log_ident')),
     ...(Number.isSafeInteger(created) && created > 0 ? { createdSeconds: created } : {}),
+    ...(recipients !== undefined && Number.isSafeInteger(recipients) && recipients > 0 ? { recipients } : {}),
   };
 }
 

@@ -18,6 +18,8 @@ export interface QueueFile {
   readonly client?: string;
   /** `log_ident`: differs from queueId for a re-injected or requeued file. */
   readonly logIdent?: string;
+  /** How many it was accepted for. */
+  readonly recipients?: number;
   /** Mode 0700. An incomplete file (0600) is still in DATA: postsuper does not touch it yet. */
   readonly complete: boolean;
 }

@@ -13,7 +13,8 @@ export interface SpoolLayout {
   readonly hashDepth: number;
 }
 
-const allQueues: readonly QueueName[] = ['incoming', 'active', 'deferred', 'hold'];
+/** Hold first: after a hold every file is asked for once more, and lies there. */
+const allQueues: readonly QueueName[] = ['hold', 'incoming', 'active', 'deferred'];
 /** The first read; an envelope up to its first recipient is about 600 bytes. */
 const firstReadBytes = 4096;
 /**
@@ -95,7 +96,7 @@ function readQueueFile(path: string, instance: string, queueId: string, queue: Q
     const stat = fstatSync(handle);
     if (!stat.isFile()) return undefined;
     const envelope = readEnvelope(handle);
-    const { login, client, logIdent } = envelope;
+    const { login, client, logIdent, recipients } = envelope;
     const micros = microsWithinSecond(queueId) ?? 0;
     return {
       instance,
@@ -106,6 +107,7 @@ function readQueueFile(path: string, instance: string, queueId: string, queue: Q
       ...(login === undefined ? {} : { login }),
       ...(client === undefined ? {} : { client }),
       ...(logIdent === undefined ? {} : { logIdent }),
+      ...(recipients === undefined ? {} : { recipients }),
       // cleanup sets the owner's execute bit once the whole message is on disk; until then nothing may touch it.
       complete: (stat.mode & 0o100) !== 0,
     };

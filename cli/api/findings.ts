@@ -1,8 +1,8 @@
 import type { FindingView, RelayView } from '../../functions/api/views.ts';
 import type { Finding } from '../../shared/decide/finding.ts';
-import { type Term, term } from '../../shared/wire/selection.ts';
 import { exitCodes, usage } from '../failure.ts';
 import type { Places } from '../places.ts';
+import { parseTerm } from '../selection.ts';
 import { printable, table, when } from '../table.ts';
 import { ApiClient } from './client.ts';
 
@@ -57,24 +57,6 @@ export async function approve(
 export async function undo(places: Places, id: string, json: boolean): Promise<void> {
   const finding = await ApiClient.open(places).undo(id);
   console.log(json ? JSON.stringify(finding) : said(finding));
-}
-
-/** `client=127.66.0.0/16`, `sender=a@x.test`, `since=2026-11-25T01:00:00Z`. @throws usage Failure */
-function parseTerm(text: string): Term {
-  const [, name, value] = /^(client|sender|since)=(.+)$/s.exec(text) ?? [];
-  if (name === undefined || value === undefined) {
-    throw usage(`selection ${JSON.stringify(text)}: want client=CIDR, sender=ADDR or since=TIME`);
-  }
-  const parsed = term.safeParse(name === 'since' ? { since: Date.parse(value) } : { [name]: value });
-  if (!parsed.success) {
-    const wanted = {
-      client: 'a network like 127.66.0.0/16',
-      sender: 'an address',
-      since: 'a time like 2026-11-25T01:00:00Z',
-    };
-    throw usage(`selection ${JSON.stringify(text)}: ${name} wants ${wanted[name as 'client']}`);
-  }
-  return parsed.data;
 }
 
 /** Relays report what they did; nothing has been done yet when the hub answers. */

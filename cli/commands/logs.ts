@@ -2,10 +2,9 @@ import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { IdsCommand } from '../logs/ids.ts';
 import type { ScanCommand } from '../logs/scan-command.ts';
+import { count, texts, timezone } from './arguments.ts';
 
 export function addLogCommands(program: Command): void {
-  const texts = (text: string, before: string[] = []): string[] => [...before, text];
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   program
     .command('ids <FILE...>')
     .description(
@@ -15,7 +14,7 @@ export function addLogCommands(program: Command): void {
     .option('--relay <name>', 'only this relay (the host in the lines)')
     .option('--instance <name>', 'only this Postfix instance (its syslog_name)')
     .option('--own <cidr=relay>', 'a network of our own and the relay that answers there (repeatable)', texts)
-    .option('--timezone <zone>', 'of lines that carry none', timezone, zone)
+    .option('--timezone <zone>', 'of lines that carry none', timezone, timezone())
     .option('--year <yyyy>', 'of the first line, where lines name none', year)
     .option('--still-queued', 'only where no removal was seen')
     .option('--queue-ids-only', 'bare IDs of mail still queued, for `| postsuper -h -` on that very relay')
@@ -32,7 +31,7 @@ export function addLogCommands(program: Command): void {
     .command('scan <FILE...>')
     .description('run detection over maillogs in log time. Exits 1 if anything is found')
     .option('--rules <dir>', 'folder of rules', join(import.meta.dirname, '../../rules'))
-    .option('--timezone <zone>', 'of lines that carry none', timezone, zone)
+    .option('--timezone <zone>', 'of lines that carry none', timezone, timezone())
     .option('--json', 'one JSON object')
     .action(async (files: string[], options: ScanCommand) => {
       const { scan } = await import('../logs/scan-command.ts');
@@ -43,17 +42,4 @@ export function addLogCommands(program: Command): void {
 function year(text: string): number {
   if (!/^(?:19|20)\d\d$/.test(text)) throw new InvalidArgumentError('want a year like 2026.');
   return Number(text);
-}
-
-function count(text: string): number {
-  if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('want a number from 1 to 999.');
-  return Number(text);
-}
-
-function timezone(text: string): string {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone;
-  } catch {
-    throw new InvalidArgumentError('want an IANA zone like Europe/Berlin or UTC.');
-  }
 }
