@@ -5,6 +5,7 @@ import { Ledger } from '../../agent/exec/ledger.ts';
 import type { Batch, OpenBatch } from '../../agent/exec/ledger-entry.ts';
 import { lockState } from '../../shared/config/state-lock.ts';
 import { Failure, messageOf } from '../failure.ts';
+import { makeStateFolder } from '../services/stay.ts';
 
 /**
  * Exec's journal, in a folder of its own. With the disk full we go on without: what is taken out of hold cannot be
@@ -22,6 +23,7 @@ export class RescueJournal implements BatchJournal {
     let release = () => {};
     let ledger: Ledger | undefined;
     try {
+      makeStateFolder(stateDirectory);
       mkdirSync(directory, { recursive: true, mode: 0o700 });
       release = lockState(directory, 'rescue').release;
       const ignore = () => undefined;
