@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Enrolment, enrol, revoke } from '../functions/api/enrol.ts';
+import { senderFault } from '../functions/sender.ts';
 import { startDeps, type TestDeps } from './deps.fixture.ts';
+import { event, t0 } from './function-events.fixture.ts';
 
 let hub: TestDeps;
 beforeEach(async () => {
@@ -38,10 +40,13 @@ test('a relay that two enrol at once is enrolled once, and the other one is told
   expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { status: 409 } });
 });
 
-test('a revocation that broke off leaves the registration, and is tried again', async () => {
+test('I9: a revocation that broke off is tried again, and until then nobody is believed to be the relay', async () => {
   await enrol(hub.deps, nowhere, { name: 'mx1' }, 'anna');
   const away = { ...nowhere, remove: () => Promise.reject(new Error('IAM is away')) };
   await expect(revoke(hub.deps, away, 'mx1', 'anna')).rejects.toThrow('IAM is away');
+  const { Records } = event('mx1', '', t0, 'AROAmx1');
+  const [sent] = Records;
+  expect(sent && (await senderFault(hub.deps, sent, 'mx1'))).toBe('sent by AROAmx1, which may not speak for relay mx1');
   await revoke(hub.deps, nowhere, 'mx1', 'anna');
   expect(await hub.deps.relays.get('mx1')).toBeUndefined();
 });

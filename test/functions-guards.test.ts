@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { undo } from '../functions/api/acts.ts';
 import { dispatch } from '../functions/dispatch/handler.ts';
@@ -134,4 +135,14 @@ test('a relay whose command queue was deleted keeps no order from the others, an
   expect(hub.queues.depth(commandQueueName('mx2'))).toMatchObject({ ready: 2 });
   expect(counted).toEqual(['ordersRefused', 'ordersRefused']);
   expect(await hub.deps.outbox.olderThan(t0 + 60_000)).toBe(false);
+});
+
+test('I8: what no item of the table can hold is set aside with its reason, not tried again and again', async () => {
+  await hub.enrol('mx1');
+  const lines = Array.from({ length: 1000 }, (_, index) => mails(randomBytes(500).toString('hex'), index, 1)).flat();
+  const accepted = lines.filter((line) => line.includes('sasl_username')).slice(0, 1000);
+  expect(await ingest(hub.deps)(event('mx1', pack('mx1', accepted)))).toEqual({ batchItemFailures: [] });
+  const snapshot = { v: 1, kind: 'snapshot', relay: 'mx1', instance: '\uD800', at: t0, queues: {}, accounts: [] };
+  expect(await record(hub.deps)(event('mx1', snapshot))).toEqual({ batchItemFailures: [] });
+  expect(hub.queues.depth(queueNames.dead)).toMatchObject({ ready: 2 });
 });

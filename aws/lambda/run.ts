@@ -53,7 +53,8 @@ export function run<E, R>(handle: (event: E) => Promise<R>): (event: E, context:
     try {
       return await handle(event);
     } finally {
-      metrics.publishStoredMetrics();
+      // Where nothing was counted it would only warn of that, a line for each call.
+      if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics();
     }
   };
 }

@@ -85,10 +85,14 @@ export async function finishRotation(deps: Deps, enrolment: Enrolment, relay: st
   await deps.findings.writeAudit(audit, deps.newId());
 }
 
-/** The registration goes last: while it is there, a revocation that broke off can be tried again. */
+/**
+ * From the first step on nobody is believed to be the relay, also where the credentials cannot be taken away just now; the
+ * registration goes last, so that a revocation that broke off can be tried again.
+ */
 export async function revoke(deps: Deps, enrolment: Enrolment, relay: string, actor: string): Promise<void> {
-  const { role } = await mustBeEnrolled(deps, relay);
-  await enrolment.remove(relay, role);
+  const registered = await mustBeEnrolled(deps, relay);
+  await deps.relays.unbind(registered);
+  await enrolment.remove(relay, registered.role);
   await deps.relays.revoke(relay);
   const audit = { at: deps.nowMs(), actor, what: 'revoked', subject: relay, detail: '' };
   await deps.findings.writeAudit(audit, deps.newId());

@@ -1,6 +1,7 @@
 import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { LineCounts } from '../../shared/correlate/facts.ts';
+import { isUnstorable } from '../../shared/store/item-limits.ts';
 import { type Deps, deadLetter } from '../deps.ts';
 import { senderFault } from '../sender.ts';
 import { Containments } from './containments.ts';
@@ -32,7 +33,12 @@ async function ingestRecord(deps: Deps, record: SQSRecord, containments: Contain
 
   const sentAt = Number(record.attributes.SentTimestamp);
   const { part, malformed } = await partOf(deps, decoded, sentAt);
-  await deps.parts.put(part, sentAt, decoded.bodyHash);
+  try {
+    await deps.parts.put(part, sentAt, decoded.bodyHash);
+  } catch (error) {
+    if (!isUnstorable(error)) throw error;
+    return deadLetter(deps, error.message, 'events', record.body);
+  }
   countLines(deps, part.counts);
   if (malformed.length > 0) {
     const reasons = malformed.map(({ reason, line }) => `${reason}: ${line}`).join('\n');

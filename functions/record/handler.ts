@@ -1,6 +1,7 @@
 import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import * as z from 'zod';
+import { isUnstorable } from '../../shared/store/item-limits.ts';
 import { type ReportMessage, reportMessage } from '../../shared/wire/events.ts';
 import { type Deps, deadLetter } from '../deps.ts';
 import { senderFault } from '../sender.ts';
@@ -20,15 +21,24 @@ async function recordReport(deps: Deps, sqs: SQSRecord): Promise<void> {
   if ('fault' in decoded) return deadLetter(deps, decoded.fault, 'reports', sqs.body);
   const fault = await senderFault(deps, sqs, decoded.relay);
   if (fault !== undefined) return deadLetter(deps, fault, 'reports', sqs.body);
-  switch (decoded.kind) {
+  try {
+    await keep(deps, decoded, Number(sqs.attributes.SentTimestamp));
+  } catch (error) {
+    if (!isUnstorable(error)) throw error;
+    await deadLetter(deps, error.message, 'reports', sqs.body);
+  }
+}
+
+function keep(deps: Deps, report: ReportMessage, sentAt: number): Promise<void> {
+  switch (report.kind) {
     case 'heartbeat':
-      return recordHeartbeat(deps, decoded, Number(sqs.attributes.SentTimestamp));
+      return recordHeartbeat(deps, report, sentAt);
     case 'snapshot':
-      return deps.relays.saveSnapshot(decoded);
+      return deps.relays.saveSnapshot(report);
     case 'result':
-      return recordResult(deps, decoded);
+      return recordResult(deps, report);
     case 'proof':
-      return recordProofs(deps, decoded.relay, decoded.at, decoded.proofs);
+      return recordProofs(deps, report.relay, report.at, report.proofs);
   }
 }
 

@@ -14,6 +14,11 @@ export class ItemKeyError extends Error {
   override name = 'ItemKeyError';
 }
 
+/** True of what no repetition makes storable: it is its message's fault. */
+export function isUnstorable(error: unknown): error is Error {
+  return error instanceof ItemKeyError || error instanceof ItemTooLargeError;
+}
+
 /** @throws ItemKeyError */
 export function checkKey(pk: string, sk: string): void {
   checkKeyPart('partition key', pk, maxPartitionKeyBytes);

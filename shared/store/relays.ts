@@ -73,6 +73,9 @@ const commandRetentionSeconds = 90 * 24 * 3600;
 
 const recentMs = 30_000;
 
+/** No queue tells such a SenderId. */
+const nobody = 'revoked';
+
 /** Relays: registration, last heartbeat, desired state issued, command numbers, commands. One conditional write each. */
 export class RelayStore {
   readonly #table: ItemTable;
@@ -85,6 +88,11 @@ export class RelayStore {
   /** False if the relay is enrolled already. */
   enrol(relay: Registration): Promise<boolean> {
     return this.#table.put({ pk: keys.relays, sk: relay.relay, body: relay as Json }, 'absent');
+  }
+
+  /** Nobody may speak for it any more, though it is known still: its role, its queue. */
+  async unbind(known: Registration): Promise<void> {
+    await this.#table.put({ pk: keys.relays, sk: known.relay, body: { ...known, senderId: nobody } as Json });
   }
 
   revoke(relay: string): Promise<boolean> {
