@@ -14,6 +14,6 @@ const log: Log = {
   error: (fields, message) => console.error(message, fields),
 };
 const config = agentConfig.parse(JSON.parse(readFileSync(configFile, 'utf8')));
-if (drop === 'drop') await becomeAgentUser({ config, stateDirectory, log });
+const loaded = drop === 'drop' ? await becomeAgentUser({ config, stateDirectory, log }) : {};
 const listing = async function* () {};
-await startAgent({ config, stateDirectory, log, ...(noQueue === 'no-queue' ? { listing } : {}) });
+await startAgent({ config, stateDirectory, log, ...loaded, ...(noQueue === 'no-queue' ? { listing } : {}) });

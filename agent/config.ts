@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { relayId } from '../shared/wire/events.ts';
+import { brakeSettings } from './policy/settings.ts';
 
 const name = z.string().min(1).max(255);
 const zone = z.string().refine(isZone, 'an IANA time zone, for example Europe/Berlin');
@@ -30,6 +31,8 @@ export const agentConfig = z
     zone: zone.default(() => Intl.DateTimeFormat().resolvedOptions().timeZone),
     heartbeatSeconds: z.int().min(1).max(3600).default(60),
     snapshotSeconds: z.int().min(1).max(86_400).default(60),
+    /** Limits per account while mail is submitted; none where absent. `{}` takes the defaults. */
+    brake: brakeSettings.optional(),
   })
   .refine((config) => (config.accessKeyId === undefined) === (config.secretAccessKey === undefined), {
     message: 'accessKeyId and secretAccessKey go together',

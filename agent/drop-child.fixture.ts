@@ -20,9 +20,9 @@ registerHooks({
     return next(url, context);
   },
 });
-await becomeAgentUser({ config, stateDirectory, log });
+const loaded = await becomeAgentUser({ config, stateDirectory, log });
 isDropped = true;
-const agent = await startAgent({ config, stateDirectory, log, listing: async function* () {} });
+const agent = await startAgent({ config, stateDirectory, log, listing: async function* () {}, ...loaded });
 await sleep(1_500);
 await agent.close();
 let root = 'gone';

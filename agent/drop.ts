@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import type { Log } from './log.ts';
 
 /** May read the maillog. */
@@ -16,10 +16,16 @@ const fallbackUser = 'nobody';
  * Gives up root for good: the agent reads what strangers write (I9). Call it before the first byte is read, and after
  * everything that only root may read is loaded. Does nothing where the process is not root's.
  *
- * `directories` are made first, for the user alone. Where the configured user does not exist `nobody` serves.
+ * `directories` are made first, for the user alone; `groupDirectories` for the user to write and a group to enter, which
+ * what is made in them belongs to. Where the configured user does not exist `nobody` serves.
  * @throws Error if root could be had back
  */
-export function dropPrivileges(options: { user: string; directories: readonly string[]; log: Log }): void {
+export function dropPrivileges(options: {
+  user: string;
+  directories: readonly string[];
+  groupDirectories: readonly { readonly path: string; readonly gid: number }[];
+  log: Log;
+}): void {
   const { directories, log } = options;
   const { setgroups, setgid, setuid } = process;
   const isRoot = process.getuid?.() === 0;
@@ -33,6 +39,11 @@ export function dropPrivileges(options: { user: string; directories: readonly st
   for (const directory of directories) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     chownSync(directory, uid, gid);
+  }
+  for (const { path, gid: group } of options.groupDirectories) {
+    mkdirSync(path, { recursive: true });
+    chownSync(path, uid, group);
+    chmodSync(path, 0o2710);
   }
   const ownGroup = groupId(queueGroup) ?? gid;
   setgroups([...new Set([...groups, ownGroup, groupId(logGroup) ?? gid])]);

@@ -19,6 +19,8 @@ import { type Log, reasonOf } from './log.ts';
 import { OwnActs } from './own-acts.ts';
 import { Packer } from './packer.ts';
 import { pause } from './pause.ts';
+import { BrakeThread } from './policy/brake-thread.ts';
+import { policyFolders, socketIn } from './policy/places.ts';
 import { queueClient, Sender } from './queue-client.ts';
 import { Receiver } from './receive.ts';
 import { Results } from './results.ts';
@@ -34,17 +36,20 @@ const snapshotShare = 20;
 
 /**
  * What comes before {@link startAgent} in a process that is root's: everything that only root may read is loaded, the
- * state directory is made, and root is given up for good.
+ * state directory is made, and root is given up for good. Returns what {@link startAgent} takes over.
  * @throws Error if root could be had back
  */
 export async function becomeAgentUser(options: {
   config: AgentConfig;
   stateDirectory: string;
   log: Log;
-}): Promise<void> {
+}): Promise<{ brake?: BrakeThread }> {
   const { config, stateDirectory, log } = options;
   await loadCredentialChain(config);
-  dropPrivileges({ user: config.user, directories: [stateOf(stateDirectory)], log });
+  const folders = config.brake === undefined ? [] : policyFolders(config.instances, log);
+  const brake = await loadBrake(config, folders, log);
+  dropPrivileges({ user: config.user, directories: [stateOf(stateDirectory)], groupDirectories: folders, log });
+  return brake === undefined ? {} : { brake };
 }
 
 /**
@@ -57,6 +62,8 @@ export async function startAgent(options: {
   log: Log;
   /** For relays without Postfix's tools; `postqueue -j` where absent. */
   listing?: Listing;
+  /** Loaded already where root was given up. */
+  brake?: BrakeThread;
 }): Promise<{ close(): Promise<void> }> {
   const { config, log } = options;
   const { relay, zone } = config;
@@ -73,6 +80,9 @@ export async function startAgent(options: {
   const inForce = await InForce.load(join(state, 'in-force.json'), log);
   const ownActs = await OwnActs.load(join(state, 'own-acts.json'), log);
   const urgency = new Urgency((login) => inForce.has(login, store.rule, Date.now()));
+  const brake =
+    options.brake ?? (await loadBrake(config, config.brake ? policyFolders(config.instances, log) : [], log));
+  brake?.setRule(store.rule);
   const listing: Listing = options.listing ?? ((name, on) => postqueueListing(configDirectory(config, name), on));
 
   const takeSnapshots = async (send: (message: ReportMessage) => Promise<boolean>) => {
@@ -125,7 +135,7 @@ export async function startAgent(options: {
   const receive = () =>
     new Receiver({
       ...{ client: receiving, queueUrl: config.queues.commands, exec, store, inForce, hints, ownActs, results },
-      ...{ signal, log },
+      ...{ signal, log, onRule: (rule) => brake?.setRule(rule) },
     }).run();
   const beat = async () => {
     let last: HeartbeatMessage['desired'] = { generation: 0, digest: '' };
@@ -157,6 +167,9 @@ export async function startAgent(options: {
     ...(config.shipper === 'agent' ? config.maillogs : []).map((file) =>
       supervise(`shipping ${file}`, () => ship(file)),
     ),
+    ...(brake === undefined ? [] : [brake]).map((each) =>
+      supervise('the brake', () => each.run({ file: join(state, 'brake.jsonl'), counters, signal })),
+    ),
     ...config.maillogs.map((file) => supervise(`indexing ${file}`, () => follow(file))),
   ];
   log.info({ relay, maillogs: config.maillogs }, 'agent started');
@@ -170,6 +183,16 @@ export async function startAgent(options: {
       receiving.destroy();
     },
   };
+}
+
+async function loadBrake(
+  { brake }: AgentConfig,
+  folders: ReturnType<typeof policyFolders>,
+  log: Log,
+): Promise<BrakeThread | undefined> {
+  if (brake === undefined) return undefined;
+  const tcp = brake.tcp === undefined ? [] : [{ name: 'tcp', ...brake.tcp }];
+  return BrakeThread.load(brake, [...folders.map(socketIn), ...tcp], log);
 }
 
 function stateOf(stateDirectory: string): string {

@@ -5,7 +5,7 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import { canonicalAccount } from '../shared/account/account.ts';
+import { type AccountRule, canonicalAccount } from '../shared/account/account.ts';
 import { type Order, order } from '../shared/wire/orders.ts';
 import { maxLineBytes, type Request } from './exec/protocol.ts';
 import { type ExecClient, ownIdMark } from './exec-client.ts';
@@ -46,6 +46,7 @@ export class Receiver {
   readonly #ownActs: OwnActs;
   readonly #results: Results;
   readonly #signal: AbortSignal;
+  readonly #onRule: (rule: AccountRule) => void;
   readonly #trouble: Trouble;
   readonly #carryTrouble: Trouble;
 
@@ -60,6 +61,8 @@ export class Receiver {
     results: Results;
     signal: AbortSignal;
     log: Log;
+    /** The hub's rule for accounts, from an order that exec has verified. */
+    onRule?: (rule: AccountRule) => void;
   }) {
     this.#client = parts.client;
     this.#queueUrl = parts.queueUrl;
@@ -70,6 +73,7 @@ export class Receiver {
     this.#ownActs = parts.ownActs;
     this.#results = parts.results;
     this.#signal = parts.signal;
+    this.#onRule = parts.onRule ?? (() => undefined);
     this.#trouble = new Trouble(parts.log, `receiving from ${parts.queueUrl}`);
     this.#carryTrouble = new Trouble(parts.log, 'carrying an order to exec');
   }
@@ -150,7 +154,10 @@ export class Receiver {
 
   /** Exec has verified it: now the agent may believe it. */
   async #taken(read: Order, request: Request, ruleBefore: string): Promise<void> {
-    if (read.accountRule !== undefined) this.#store.setRule(read.accountRule);
+    if (read.accountRule !== undefined) {
+      this.#store.setRule(read.accountRule);
+      this.#onRule(this.#store.rule);
+    }
     if (read.kind !== 'desired') return;
     const isRuleNew = JSON.stringify(this.#store.rule) !== ruleBefore;
     const given = 'jws' in request ? (request.candidateIds?.length ?? 0) : 0;

@@ -15,9 +15,9 @@ export async function agent({ config, state }: Places): Promise<void> {
   checkSecretFile(file);
   const parsed = loadConfig(file, agentConfig);
   makeStateFolder(state);
-  await becomeAgentUser({ config: parsed, stateDirectory: state, log });
+  const loaded = await becomeAgentUser({ config: parsed, stateDirectory: state, log });
   const lock = lockState(join(state, 'agent'), 'agent');
-  const running = await startAgent({ config: parsed, stateDirectory: state, log });
+  const running = await startAgent({ config: parsed, stateDirectory: state, log, ...loaded });
   log.info({}, 'agent is ready');
   await untilEnded();
   await running.close();
