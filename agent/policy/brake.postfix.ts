@@ -130,16 +130,12 @@ describeWithPostfix('the brake on real Postfix', () => {
     );
     const ordinary = relays.map(async (relay) => {
       const session = await relay.openSession({ login: 'alice', password: 'pw', localAddress: '127.10.0.1' });
-      let slowestMs = 0;
       for (let n = 0; n < 20; n++) {
-        const began = performance.now();
         await session.send(mail('alice@lab.test', ['anna@far.test', 'anna@far.test', 'ben@far.test']));
-        slowestMs = Math.max(slowestMs, performance.now() - began);
       }
       await session.close();
-      return slowestMs;
     });
-    const slowest = await Promise.all(ordinary);
+    await Promise.all(ordinary);
     await Promise.all(attack);
     for (const relay of relays) {
       const thief = await queuesOf('thief', relay);
@@ -147,8 +143,9 @@ describeWithPostfix('the brake on real Postfix', () => {
       expect(thief.filter((queue) => queue !== 'hold')).toHaveLength(limit);
       expect(await queuesOf('alice', relay)).toEqual(Array(20).fill('flows'));
     }
-    // Waiting for a policy server that does not answer would take two seconds.
-    expect(Math.max(...slowest)).toBeLessThan(2_000);
+    // Nobody waited for an answer in vain.
+    const logs = await Promise.all(relays.map((relay) => readFile(relay.maillog, 'utf8')));
+    expect(logs.join('').match(/warning: .*holdfast\/policy.*/g)).toBeNull();
   });
 
   it('tells of it: one line for the account, counters in the heartbeat', async () => {
@@ -193,7 +190,8 @@ describeWithPostfix('the brake on real Postfix', () => {
     const before = (await queuesOf('alice', relay)).length;
     const began = performance.now();
     for (let n = 0; n < 30; n++) await session.send(mail('alice@lab.test'));
-    expect(performance.now() - began).toBeLessThan(5_000);
+    // With a pause before a second try it would take a minute.
+    expect(performance.now() - began).toBeLessThan(20_000);
     const after = await queuesOf('alice', relay);
     expect(after).toEqual(Array(before + 30).fill('flows'));
     await startAgents();
