@@ -38,6 +38,7 @@ test('what the template could not use is refused with its place', () => {
   // Without quotes an account loses its leading zeros.
   expect(() => refused({ account: 12345678901 })).toThrow(/dev\.account/);
   expect(() => refused({ region: 'Frankfurt' })).toThrow(/expected a region, as us-east-1[\s\S]*dev\.region/);
+  expect(() => refused({ realm: '@example.org' })).toThrow(/without @ and blanks[\s\S]*dev\.realm/);
   expect(() => refused({ notify: 'nobody' })).toThrow(/dev\.notify/);
   expect(() => refused({ maxContainmentsPerHour: -1 })).toThrow(/dev\.maxContainmentsPerHour/);
   expect(() => refused({ acount: '012345678901' })).toThrow(/"acount"/);

@@ -29,7 +29,11 @@ const name = z
   // `a-relay-b` would own what `a` makes for its relay `b-…`, and `a-events` the dead letters of `a`.
   .refine((text) => !/(^|-)relay(-|$)|-(events|reports|dispatch)$/.test(text), 'could be part of another one’s names');
 
-const domain = z.string().min(1).max(255);
+/** As hub.yaml takes it: it is fixed at the first start for good. */
+const domain = z
+  .string()
+  .max(255)
+  .regex(/^[^\s@]+$/, 'expected a domain, without @ and blanks');
 
 const known = z
   .record(
