@@ -14,7 +14,8 @@ export async function senderFault(deps: Deps, record: SQSRecord, relay: string):
       ? `relay ${relay} is registered without a principal, though the queue tells them`
       : undefined;
   }
-  const sender = record.attributes.SenderId;
+  // Without it, whatever the reason, nobody is bound.
+  const sender = record.attributes.SenderId ?? '';
   // An IAM role sends as ROLE:SESSION, and whoever assumes it chooses the session's name.
   const isBound = sender === senderId || sender.startsWith(`${senderId}:`);
   return isBound ? undefined : `sent by ${sender}, which may not speak for relay ${relay}`;

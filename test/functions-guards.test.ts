@@ -142,7 +142,43 @@ test('I8: what no item of the table can hold is set aside with its reason, not t
   const lines = Array.from({ length: 1000 }, (_, index) => mails(randomBytes(500).toString('hex'), index, 1)).flat();
   const accepted = lines.filter((line) => line.includes('sasl_username')).slice(0, 1000);
   expect(await ingest(hub.deps)(event('mx1', pack('mx1', accepted)))).toEqual({ batchItemFailures: [] });
+  const instances = [{ name: '\uD800', addresses: [] }];
+  const beat = { v: 1, kind: 'heartbeat', relay: 'mx1', at: t0, zone: 'UTC', counts: {}, instances };
+  await record(hub.deps)(event('mx1', { ...beat, desired: { generation: 0, digest: '' } }));
   const snapshot = { v: 1, kind: 'snapshot', relay: 'mx1', instance: '\uD800', at: t0, queues: {}, accounts: [] };
   expect(await record(hub.deps)(event('mx1', snapshot))).toEqual({ batchItemFailures: [] });
   expect(hub.queues.depth(queueNames.dead)).toMatchObject({ ready: 2 });
+});
+
+test('one account that cannot be judged keeps no other from being judged, and is tried again', async () => {
+  await hub.enrol('mx1');
+  for (const login of ['anna', 'berta']) {
+    // One message a batch: it is the sweep that has to find them.
+    const lines = mails(login, login === 'anna' ? 0 : 100, 30);
+    for (let at = 0; at < lines.length; at += 3) {
+      await ingest(hub.deps)(event('mx1', pack('mx1', lines.slice(at, at + 3)), t0 + at));
+    }
+  }
+  hub.setNow(t0 + 5000);
+  expect(await findings()).toEqual([]);
+  const read = hub.deps.findings.ofAccount.bind(hub.deps.findings);
+  hub.deps.findings.ofAccount = (account) =>
+    account.startsWith('anna') ? Promise.reject(new Error('unreadable')) : read(account);
+  await expect(sweep()).rejects.toThrow('unreadable');
+  expect((await findings()).map(({ account }) => account)).toEqual(['berta@example.org']);
+  hub.deps.findings.ofAccount = read;
+  await sweep();
+  expect((await findings()).map(({ account }) => account).sort()).toEqual(['anna@example.org', 'berta@example.org']);
+});
+
+test('I11: snapshots of instances that the relay does not have are not kept', async () => {
+  await hub.enrol('mx1');
+  const beat = { v: 1, kind: 'heartbeat', relay: 'mx1', at: t0, zone: 'UTC', counts: {} };
+  const instances = [{ name: 'postfix', addresses: [] }];
+  await record(hub.deps)(event('mx1', { ...beat, instances, desired: { generation: 0, digest: '' } }));
+  for (const instance of ['postfix', 'invented']) {
+    const snapshot = { v: 1, kind: 'snapshot', relay: 'mx1', instance, at: t0, queues: {}, accounts: [] };
+    await record(hub.deps)(event('mx1', snapshot));
+  }
+  expect((await hub.deps.relays.snapshots('mx1')).map(({ instance }) => instance)).toEqual(['postfix']);
 });

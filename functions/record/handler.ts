@@ -2,7 +2,7 @@ import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-p
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import * as z from 'zod';
 import { isUnstorable } from '../../shared/store/item-limits.ts';
-import { type ReportMessage, reportMessage } from '../../shared/wire/events.ts';
+import { type ReportMessage, reportMessage, type SnapshotMessage } from '../../shared/wire/events.ts';
 import { type Deps, deadLetter } from '../deps.ts';
 import { senderFault } from '../sender.ts';
 import { recordHeartbeat } from './heartbeat.ts';
@@ -34,12 +34,22 @@ function keep(deps: Deps, report: ReportMessage, sentAt: number): Promise<void> 
     case 'heartbeat':
       return recordHeartbeat(deps, report, sentAt);
     case 'snapshot':
-      return deps.relays.saveSnapshot(report);
+      return recordSnapshot(deps, report);
     case 'result':
       return recordResult(deps, report);
     case 'proof':
       return recordProofs(deps, report.relay, report.at, report.proofs);
   }
+}
+
+/** Of instances that the relay says it has: invented names would fill the table (I11). */
+async function recordSnapshot(deps: Deps, report: SnapshotMessage): Promise<void> {
+  const status = await deps.relays.status(report.relay);
+  if (status?.heartbeat.instances.some(({ name }) => name === report.instance)) return deps.relays.saveSnapshot(report);
+  const { relay, instance } = report;
+  // Before the first heartbeat nothing is wrong with it; the next snapshot replaces it.
+  if (status !== undefined)
+    deps.log.warn({ relay, instance }, 'a snapshot of an instance that no heartbeat of the relay names; not kept');
 }
 
 function decode(body: string): ReportMessage | { readonly fault: string } {

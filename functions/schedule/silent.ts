@@ -8,7 +8,11 @@ const silentMs = 3 * 60_000;
 export async function relayStatuses(deps: Deps): Promise<ReadonlyMap<string, RelayStatus>> {
   const statuses = new Map<string, RelayStatus>();
   await sideBySide(await deps.relays.list(), async ({ relay }) => {
-    const status = await deps.relays.status(relay);
+    const status = await deps.relays.status(relay).catch((error: unknown) => {
+      // The others' are needed all the same.
+      deps.log.error({ relay, error: String(error) }, 'the last heartbeat of a relay could not be read');
+      return undefined;
+    });
     if (status !== undefined) statuses.set(relay, status);
   });
   return statuses;
