@@ -57,22 +57,22 @@ export class PartStore {
    * would count as known.
    */
   async between(relay: string, fromMs: number, toMs: number, reading: Reading = 'new'): Promise<StoredPart[]> {
-    const known = reading === 'all' ? undefined : this.#recent.knownTo(relay, fromMs);
-    if (reading === 'none' && known !== undefined && known >= toMs) return this.#known(relay, fromMs, toMs);
-    const from = known === undefined ? fromMs : Math.max(fromMs, known - lateMs);
-    const found: [string, Uint8Array][] = [];
-    for (let hour = Math.floor(from / hourMs); hour <= Math.floor(toMs / hourMs); hour++) {
-      for await (const each of this.#hour(relay, hour, time(from), `${time(toMs)}~`)) found.push(each);
+    const known = reading === 'all' ? undefined : this.#recent.covering(relay, fromMs);
+    const found = new Map<string, Uint8Array>(known?.parts);
+    if (reading !== 'none' || known === undefined || known.toMs < toMs) {
+      const from = known === undefined ? fromMs : Math.max(fromMs, known.toMs - lateMs);
+      const read = new Map<string, Uint8Array>();
+      for (let hour = Math.floor(from / hourMs); hour <= Math.floor(toMs / hourMs); hour++) {
+        for await (const [key, bytes] of this.#hour(relay, hour, time(from), `${time(toMs)}~`)) read.set(key, bytes);
+      }
+      for (const [key, bytes] of read) found.set(key, bytes);
+      this.#recent.learn(relay, from, toMs, read);
+      this.#recent.forget(relay, toMs - keptMs);
     }
-    this.#recent.learn(relay, { fromMs: known === undefined ? fromMs : undefined, toMs }, found);
-    const parts = this.#known(relay, fromMs, toMs);
-    this.#recent.forget(relay, toMs - keptMs, time(toMs - keptMs));
-    return parts;
-  }
-
-  #known(relay: string, fromMs: number, toMs: number): StoredPart[] {
-    return this.#recent
-      .between(relay, time(fromMs), `${time(toMs)}~`)
+    const [first, last] = [time(fromMs), `${time(toMs)}~`];
+    return [...found]
+      .filter(([key]) => key >= first && key <= last)
+      .sort(([one], [other]) => (one < other ? -1 : 1))
       .map(([key, bytes]) => ({ key, part: this.#recent.decoded(relay, key, () => unpackPart(bytes)) }));
   }
 

@@ -1,4 +1,5 @@
 import type { Part } from '../correlate/facts.ts';
+import { time } from './keys.ts';
 
 /** Packed parts kept, in bytes with what an entry itself takes: some ten minutes of a thousand relays. */
 const maxBytes = 100 * 1024 * 1024;
@@ -7,67 +8,52 @@ const entryBytes = 200;
 const maxDecoded = 500;
 
 interface Known {
-  fromMs: number;
-  toMs: number;
-  /** Sort key → packed part. Text order is time order. */
-  readonly parts: Map<string, Uint8Array>;
-  bytes: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Sort key → packed part. */
+  readonly parts: ReadonlyMap<string, Uint8Array>;
 }
 
-/** What one process has read of the parts lately, per relay: everything within [fromMs, toMs]. Bounded; oldest out. */
+/**
+ * What one process has read of the parts lately: per relay one span of time without a hole, and all parts sent within
+ * it. Bounded; what was used longest ago goes first. A span that was given out never changes: who reads on from it may
+ * rely on it whatever happens to it here meanwhile.
+ */
 export class RecentParts {
   readonly #relays = new Map<string, Known>();
   readonly #decoded = new Map<string, Part>();
   #bytes = 0;
 
-  /** Until when everything since `fromMs` is known; undefined where it is not. */
-  knownTo(relay: string, fromMs: number): number | undefined {
+  /** The span that `fromMs` lies in, so that everything since then up to its end is known; undefined where there is none. */
+  covering(relay: string, fromMs: number): Known | undefined {
     const known = this.#relays.get(relay);
-    return known !== undefined && known.fromMs <= fromMs ? known.toMs : undefined;
+    return known !== undefined && known.fromMs <= fromMs && fromMs <= known.toMs ? known : undefined;
   }
 
-  /** @param span `fromMs` where all since then was read; absent where what was known is continued */
-  learn(
-    relay: string,
-    { fromMs, toMs }: { readonly fromMs: number | undefined; readonly toMs: number },
-    found: readonly (readonly [string, Uint8Array])[],
-  ): void {
-    const known = this.#relays.get(relay) ?? { fromMs: fromMs ?? toMs, toMs, parts: new Map(), bytes: 0 };
-    if (fromMs !== undefined) known.fromMs = Math.min(known.fromMs, fromMs);
-    known.toMs = Math.max(known.toMs, toMs);
-    for (const [key, bytes] of found) {
-      if (known.parts.has(key)) continue;
-      known.parts.set(key, bytes);
-      this.#count(known, bytes.byteLength + entryBytes);
-    }
-    // Last used, last out.
-    this.#relays.delete(relay);
-    this.#relays.set(relay, known);
-    while (this.#bytes > maxBytes && this.#relays.size > 1) this.#forgetOldest();
-  }
-
-  /** Those with sort keys within [from, to], in order. */
-  between(relay: string, from: string, to: string): [string, Uint8Array][] {
+  /** All parts sent within [fromMs, toMs] were read, and these are they. */
+  learn(relay: string, fromMs: number, toMs: number, parts: ReadonlyMap<string, Uint8Array>): void {
     const known = this.#relays.get(relay);
-    if (known === undefined) return [];
-    const found: [string, Uint8Array][] = [];
-    for (const [key, bytes] of known.parts) {
-      if (key < from) continue;
-      if (key <= to) found.push([key, bytes]);
+    // One span without a hole: of two that do not meet, the later one is asked for again.
+    if (known !== undefined && toMs < known.fromMs) return;
+    const before = known !== undefined && fromMs <= known.toMs ? known : undefined;
+    this.#keep(relay, {
+      fromMs: Math.min(fromMs, before?.fromMs ?? fromMs),
+      toMs: Math.max(toMs, before?.toMs ?? toMs),
+      parts: before === undefined ? parts : new Map([...before.parts, ...parts]),
+    });
+    while (this.#bytes > maxBytes && this.#relays.size > 1) {
+      const [oldest] = this.#relays.keys();
+      if (oldest !== undefined) this.#drop(oldest);
     }
-    return found.sort(([a], [b]) => (a < b ? -1 : 1));
   }
 
   /** Lets go of what was sent before `beforeMs`. */
-  forget(relay: string, beforeMs: number, before: string): void {
+  forget(relay: string, beforeMs: number): void {
     const known = this.#relays.get(relay);
-    if (known === undefined || known.fromMs >= beforeMs) return;
-    known.fromMs = beforeMs;
-    for (const [key, bytes] of known.parts) {
-      if (key >= before) continue;
-      known.parts.delete(key);
-      this.#count(known, -(bytes.byteLength + entryBytes));
-    }
+    if (known === undefined || known.fromMs >= beforeMs || known.toMs < beforeMs) return;
+    const before = time(beforeMs);
+    const parts = new Map([...known.parts].filter(([key]) => key >= before));
+    this.#keep(relay, { fromMs: beforeMs, toMs: known.toMs, parts });
   }
 
   decoded(relay: string, key: string, decode: () => Part): Part {
@@ -80,15 +66,22 @@ export class RecentParts {
     return part;
   }
 
-  #count(known: Known, bytes: number): void {
-    known.bytes += bytes;
-    this.#bytes += bytes;
+  #keep(relay: string, known: Known): void {
+    this.#drop(relay);
+    this.#relays.set(relay, known);
+    this.#bytes += bytesOf(known);
   }
 
-  #forgetOldest(): void {
-    const [oldest] = this.#relays;
-    if (oldest === undefined) return;
-    this.#bytes -= oldest[1].bytes;
-    this.#relays.delete(oldest[0]);
+  #drop(relay: string): void {
+    const known = this.#relays.get(relay);
+    if (known === undefined) return;
+    this.#bytes -= bytesOf(known);
+    this.#relays.delete(relay);
   }
+}
+
+function bytesOf({ parts }: Known): number {
+  let bytes = 0;
+  for (const part of parts.values()) bytes += part.byteLength + entryBytes;
+  return bytes;
 }
