@@ -64,6 +64,7 @@ async function createCommandQueue(sqs: SQSClient, QueueName: string, settings: S
     VisibilityTimeout: '30',
     MessageRetentionPeriod: String(commandRetentionSeconds),
     SqsManagedSseEnabled: 'true',
+    Policy: JSON.stringify(onlyByTls(QueueName, settings)),
   };
   const tags = { application: 'holdfast', environment: settings.HOLDFAST_ENVIRONMENT };
   try {
@@ -74,6 +75,15 @@ async function createCommandQueue(sqs: SQSClient, QueueName: string, settings: S
     if (!(error instanceof QueueDeletedRecently)) throw error;
     throw new HTTPException(409, { message: `queue ${QueueName} was deleted just now: try again in a minute` });
   }
+}
+
+/** As the stack's own queues have it. */
+function onlyByTls(queueName: string, settings: Settings) {
+  const account = new URL(settings.HOLDFAST_EVENTS_QUEUE).pathname.split('/')[1];
+  const Resource = queueArn(`https://sqs/${account}/${queueName}`, settings);
+  const Condition = { Bool: { 'aws:SecureTransport': 'false' } };
+  const Statement = [{ Effect: 'Deny', Principal: { AWS: '*' }, Action: 'sqs:*', Resource, Condition }];
+  return { Version: '2012-10-17', Statement };
 }
 
 /** `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME` → `arn:aws:sqs:REGION:ACCOUNT:NAME` */

@@ -20,8 +20,8 @@ interface Ran {
   readonly err: string;
 }
 
-function holdfast(args: readonly string[], input = ''): Promise<Ran> {
-  const child = spawn(process.execPath, [main, ...args]);
+function holdfast(args: readonly string[], input = '', env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env } });
   const ran = { out: '', err: '' };
   child.stdout.on('data', (text) => {
     ran.out += text;
@@ -166,4 +166,12 @@ describe('usage', () => {
     expect(code).toBe(2);
     expect(err).toMatch(/broken\.gz: /);
   });
+});
+
+test('half of a hub’s address is refused, before another hub answers in its place', async () => {
+  const places = ['--config', folder, '--state', folder];
+  const noToken = await holdfast(['status', ...places], '', { HOLDFAST_API: 'https://hub.example.org:9401' });
+  expect(noToken).toMatchObject({ code: 2, err: expect.stringContaining('HOLDFAST_TOKEN is not') });
+  const noAddress = await holdfast(['status', ...places], '', { HOLDFAST_TOKEN: 'x' });
+  expect(noAddress).toMatchObject({ code: 2, err: expect.stringContaining('HOLDFAST_API, the hub’s address, is not') });
 });

@@ -38,7 +38,11 @@ await describeOnAws('enrolment on the deployed stack', 'stack', ({ endpoint, out
     expect(access.senderId).toMatch(/^\w+$/);
     expect(await keysOf()).toEqual([access.key?.accessKeyId]);
     const asked = new GetQueueAttributesCommand({ QueueUrl: access.queues.commands, AttributeNames: ['All'] });
-    expect((await sqs.send(asked)).Attributes).toMatchObject({
+    const { Attributes } = await sqs.send(asked);
+    expect(JSON.parse(Attributes?.Policy ?? '').Statement).toMatchObject([
+      { Effect: 'Deny', Resource: Attributes?.QueueArn, Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
+    ]);
+    expect(Attributes).toMatchObject({
       FifoQueue: 'true',
       DeduplicationScope: 'messageGroup',
       FifoThroughputLimit: 'perMessageGroupId',

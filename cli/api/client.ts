@@ -32,6 +32,10 @@ export class ApiClient {
     const { HOLDFAST_API: base, HOLDFAST_TOKEN: token } = process.env;
     if (base !== undefined && isAws(base)) return new ApiClient(base, byAwsCredentials(base));
     if (base !== undefined && token !== undefined) return ApiClient.withToken(base, token, actor);
+    // Half of it must not end at another hub than the one that was named.
+    if (base !== undefined)
+      throw usage('HOLDFAST_API is set and HOLDFAST_TOKEN is not: what the hub keeps in `api-token`');
+    if (token !== undefined) throw usage('HOLDFAST_TOKEN is set and HOLDFAST_API, the hub’s address, is not');
     const { listen, apiPort, tls } = loadHubConfig(places.config);
     try {
       const host = listen.includes(':') ? `[${listen}]` : listen;
