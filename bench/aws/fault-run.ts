@@ -77,7 +77,7 @@ export async function faultRun(options: FaultRunOptions): Promise<FaultReport> {
   const startedAt = Date.now();
   const awayFrom = startedAt + 3_000;
   const isStoreAway = (): boolean => Date.now() >= awayFrom && Date.now() < awayFrom + options.storeAwaySeconds * 1000;
-  const faults = new Faults({ random: seeded(seed), duplicates: 0.3, killed: 0.15, throttled: 0.2, isStoreAway });
+  const faults = new Faults({ random: seeded(seed), duplicateEvery: 3, killEvery: 6, throttled: 0.2, isStoreAway });
   const queues = await makeQueues(options);
   const relays = Array.from({ length: options.relays }, (_, index) => `mx${index}`);
   const truth = depsOver(options, new DynamoItemTable(options.dynamodb, options.tableName), queues);

@@ -3,15 +3,14 @@ import { ProvisionedThroughputExceededException } from '@aws-sdk/client-dynamodb
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 
 /**
- * What goes wrong between SQS, Lambda and DynamoDB, done on purpose. Chances are drawn from a seeded generator, so a
- * run can be repeated.
+ * What goes wrong between SQS, Lambda and DynamoDB, done on purpose.
  */
 export interface FaultPlan {
   readonly random: () => number;
-  /** Share of batches after which records of earlier ones are delivered once more. */
-  readonly duplicates: number;
-  /** Share of batches whose function is killed after its work, before its messages are deleted. */
-  readonly killed: number;
+  /** After each so manieth batch of a queue some records of it and of earlier ones are delivered once more. */
+  readonly duplicateEvery: number;
+  /** At each so manieth batch the function is killed after its work, before its messages are deleted. */
+  readonly killEvery: number;
   /** Share of DynamoDB calls that are refused as throttled. */
   readonly throttled: number;
   /** True while DynamoDB cannot be reached. */
@@ -40,18 +39,20 @@ export class Faults {
   /** A handler whose batches come shuffled, with copies of older records among them, and whose ends are not all told. */
   around(handler: Handler): Handler {
     const seen: SQSRecord[] = [];
+    let batches = 0;
     return async (event) => {
-      const { random, duplicates, killed } = this.#plan;
+      const { random, duplicateEvery, killEvery } = this.#plan;
+      batches += 1;
       const Records = [...event.Records].sort(() => random() - 0.5);
       const answer = await handler({ Records });
       seen.push(...Records);
       if (seen.length > rememberedRecords) seen.splice(0, seen.length - rememberedRecords);
-      if (random() < duplicates) {
-        const again = seen.filter(() => random() < 10 / seen.length).sort(() => random() - 0.5);
+      if (batches % duplicateEvery === 0) {
+        const again = [...seen].sort(() => random() - 0.5).slice(0, 10);
         this.counts.duplicates += again.length;
         await handler({ Records: again });
       }
-      if (random() < killed) {
+      if (batches % killEvery === 0) {
         this.counts.killed += 1;
         throw new Error('killed between write and delete');
       }
